@@ -1,0 +1,1 @@
+"""The Frazil operator: it watches ModelDeployments and makes the cluster serve them."""

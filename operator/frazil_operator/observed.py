@@ -1,0 +1,73 @@
+"""The seam between the imperative shell and the pure core: what was seen, what shall be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+Object = Mapping[str, Any]  # a Kubernetes object as the API server sends it
+
+
+class Key(NamedTuple):
+    """Which model."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """All that one decision may look at: one gather, then pure code.
+
+    ``children`` holds what carries the model's label, of the kinds that the operator makes (Job,
+    ControllerRevision, Deployment, Service, PodDisruptionBudget), live. ``foreign`` holds objects
+    that bear a name the model needs and belong to somebody else. ``pods`` are those with the
+    model's label (serving pods and the freeze Job's). ``queued_freezes`` counts the unsuspended,
+    unfinished freeze Jobs of the whole cluster (``running_freezes``) and those of other models
+    that come before this one's (``freezes_ahead``).
+    """
+
+    model: Object
+    now: datetime
+    children: tuple[Object, ...] = ()
+    foreign: tuple[Object, ...] = ()
+    pods: tuple[Object, ...] = ()
+    running_freezes: int = 0
+    freezes_ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One object to delete."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One sentence of the model's story, written when a transition happens."""
+
+    type: str  # Normal | Warning
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, in this order: apply (server-side, in order), delete, status, events.
+
+    ``status`` is the whole desired status. ``requeue_after`` is seconds; None waits for the next
+    event.
+    """
+
+    apply: tuple[Object, ...] = ()
+    delete: tuple[Ref, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    requeue_after: float | None = None

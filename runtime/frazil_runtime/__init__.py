@@ -1,0 +1,1 @@
+"""The Frazil runtime: the inference server, the freezer and the `frazil` command."""
