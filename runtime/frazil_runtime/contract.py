@@ -25,7 +25,7 @@ REVISION_HEADER: Final = "X-Frazil-Revision"
 ENV_MODEL_NAME: Final = "FRAZIL_MODEL_NAME"
 ENV_REVISION: Final = "FRAZIL_REVISION"
 ENV_VERSION: Final = (
-    "FRAZIL_VERSION"  # the ControllerRevision's number: TensorFlow Serving's version
+    "FRAZIL_VERSION"  # TensorFlow Serving's version: the ControllerRevision's number
 )
 ENV_ARTIFACT: Final = "FRAZIL_ARTIFACT"  # sha256-<hex>, looked up below the store's prefix
 ENV_CACHE_DIR: Final = "FRAZIL_CACHE_DIR"  # where artifacts are kept on disk
