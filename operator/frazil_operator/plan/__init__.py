@@ -1,0 +1,1 @@
+"""Pure: what the cluster should hold for one model."""

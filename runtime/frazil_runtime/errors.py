@@ -1,0 +1,27 @@
+"""What can go wrong with one request, in the words that every protocol maps to its own."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Code(Enum):
+    """gRPC's canonical codes that a prediction can end with, each with its HTTP status."""
+
+    INVALID_ARGUMENT = 400
+    NOT_FOUND = 404
+    PAYLOAD_TOO_LARGE = 413
+    RESOURCE_EXHAUSTED = 429
+    CANCELLED = 499
+    INTERNAL = 500
+    UNIMPLEMENTED = 501
+    UNAVAILABLE = 503
+    DEADLINE_EXCEEDED = 504
+
+
+class InferenceError(Exception):
+    """A request that is answered with an error; the message goes to the client."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code

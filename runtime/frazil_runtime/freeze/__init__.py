@@ -1,0 +1,1 @@
+"""Checkpoint → artifact: fetch, load, freeze, optimise, prove, publish."""
