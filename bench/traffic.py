@@ -1,0 +1,93 @@
+"""Load beside a test: started before, stopped after, and every answer judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.cluster import ROOT, python_inside
+from bench.load import Answer
+
+TOLERANCE = 1e-4
+
+
+@dataclass
+class Traffic:
+    """The answers of one load, there once the load has ended."""
+
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second over the whole load, all modes together."""
+        sent = [answer.sent for answer in self.answers]
+        return len(sent) / max(1e-9, max(sent) - min(sent)) if sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How many requests each mode sent, and one sentence for each that failed."""
+
+    requests: Mapping[str, int]
+    failures: tuple[str, ...]
+    revisions: Mapping[str, int]
+
+    def __str__(self) -> str:
+        modes = ", ".join(f"{count} {mode}" for mode, count in sorted(self.requests.items()))
+        return f"{len(self.failures)} failed of {sum(self.requests.values())} ({modes})"
+
+
+@contextmanager
+def traffic(url: str, rows: np.ndarray, folder: Path, *options: str) -> Iterator[Traffic]:
+    """Send ``rows`` (float32, one input each) to a predict URL for as long as the block runs.
+
+    ``options`` are the generator's own (``--rate``, ``--mode``, ``--threads``).
+    """
+    inputs, answers = folder / "rows.npy", folder / "answers.jsonl"
+    np.save(inputs, rows)
+    answers.unlink(missing_ok=True)
+    command = [str(ROOT / "bench" / "load.py"), url, str(inputs), str(answers), *options]
+    result = Traffic()
+    with subprocess.Popen(python_inside(*command)) as process:
+        try:
+            yield result
+        finally:
+            process.terminate()
+    lines = answers.read_text(encoding="utf-8").splitlines()
+    result.answers += [Answer(**json.loads(line)) for line in lines]
+
+
+def judge(answers: list[Answer], references: Mapping[str, np.ndarray]) -> Verdict:
+    """Judge each answer by the rule: 200, with the outputs of the revision that it names.
+
+    ``references`` maps a revision to its original graph's answers, float32 (rows, classes).
+    """
+    failures = [f for answer in answers if (f := _failure(answer, references))]
+    return Verdict(
+        requests=Counter(answer.mode for answer in answers),
+        failures=tuple(failures),
+        revisions=Counter(answer.revision for answer in answers if answer.status == 200),
+    )
+
+
+def stale(answers: list[Answer], revision: str, after: float) -> list[Answer]:
+    """Answers of another revision than ``revision`` on connections opened later than ``after``."""
+    return [a for a in answers if a.opened > after and a.status == 200 and a.revision != revision]
+
+
+def _failure(answer: Answer, references: Mapping[str, np.ndarray]) -> str:
+    if answer.status != 200:
+        return f"{answer.mode} at {answer.sent:.3f}: {answer.status} {answer.error}"
+    if answer.revision not in references:
+        return f"{answer.mode} at {answer.sent:.3f}: unknown revision {answer.revision!r}"
+    expected = references[answer.revision][answer.row]
+    if not np.allclose(answer.outputs, expected, rtol=TOLERANCE, atol=TOLERANCE):
+        return f"{answer.mode} at {answer.sent:.3f}: not what {answer.revision} answers"
+    return ""
