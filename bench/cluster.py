@@ -62,10 +62,17 @@ class Cluster:
         items: list[Object] = json.loads(text)["items"]
         return items
 
-    def watch(self, kind: str, name: str, seconds: float) -> Iterator[Object]:
-        """The object as it is, then each time it changes; TimeoutError after ``seconds``."""
+    def watch(
+        self, kind: str, name: str, seconds: float, *, events: bool = False
+    ) -> Iterator[Object]:
+        """The object as it is, then each time it changes; TimeoutError after ``seconds``.
+
+        With ``events`` each document is the watch's own ``{"type", "object"}``.
+        """
         limit = f"--request-timeout={int(seconds)}s"
         command = self.command("get", kind, name, "-o", "json", "--watch", limit)
+        if events:
+            command.append("--output-watch-events")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
@@ -87,6 +94,22 @@ class Cluster:
             status = json.dumps(last.get("status"), indent=1)
             raise TimeoutError(f"{error}\nlast status: {status}") from None
         raise AssertionError("a watch ends with TimeoutError")
+
+    def until_pods(
+        self, selector: str, wanted: Callable[[list[Object]], bool], seconds: float = 120
+    ) -> None:
+        """Wait for the pods of a selector to be as wanted; TimeoutError after ``seconds``."""
+        known: dict[str, Object] = {}
+        for pod in self.watch("pods", f"--selector={selector}", seconds, events=True):
+            known[pod["object"]["metadata"]["name"]] = pod["object"]
+            if pod["type"] == "DELETED":
+                del known[pod["object"]["metadata"]["name"]]
+            if wanted(list(known.values())):
+                return
+
+    def create_raw(self, path: str, body: Object) -> None:
+        """POST to a path of the API that kubectl has no verb for."""
+        self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
 
     def ready(self, name: str, seconds: float = 180) -> Object:
         """Wait until what the model's spec asks for serves."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +20,14 @@ TOLERANCE = 1e-4
 
 @dataclass
 class Traffic:
-    """The answers of one load, there once the load has ended."""
+    """One load; its answers are there once it has ended."""
 
+    process: subprocess.Popen[bytes]
     answers: list[Answer] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Wait for a load that was given ``--seconds`` to end by itself."""
+        self.process.wait()
 
     @property
     def rate(self) -> float:
@@ -54,8 +59,8 @@ def traffic(url: str, rows: np.ndarray, folder: Path, *options: str) -> Iterator
     np.save(inputs, rows)
     answers.unlink(missing_ok=True)
     command = [str(ROOT / "bench" / "load.py"), url, str(inputs), str(answers), *options]
-    result = Traffic()
     with subprocess.Popen(python_inside(*command)) as process:
+        result = Traffic(process)
         try:
             yield result
         finally:

@@ -1,0 +1,51 @@
+"""When things happened, read from the API server's audit log: seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from bench.cluster import Object, audit
+
+OPERATOR = "system:serviceaccount:frazil-system:frazil-operator"
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+def stamp(event: Object) -> float:
+    """When the API server had finished the request."""
+    return datetime.fromisoformat(event["stageTimestamp"]).timestamp()
+
+
+def became_ready(namespace: str, name: str) -> dict[int, float]:
+    """For each generation of a model, when the status first said Ready=True of it."""
+    moments: dict[int, float] = {}
+    for event in audit():
+        reference = event.get("objectRef", {})
+        if (reference.get("resource"), reference.get("subresource")) != (
+            "modeldeployments",
+            "status",
+        ):
+            continue
+        if (reference.get("namespace"), reference.get("name")) != (namespace, name):
+            continue
+        status = (event.get("requestObject") or {}).get("status") or {}
+        for condition in status.get("conditions", []):
+            if condition["type"] == "Ready" and condition["status"] == "True":
+                moments.setdefault(condition["observedGeneration"], stamp(event))
+    return moments
+
+
+def operator_writes(since: datetime) -> list[Object]:
+    """The operator's writes since an instant, its Lease's renewals left out."""
+    return [event for event in operator_requests(since) if is_write(event)]
+
+
+def operator_requests(since: datetime | None = None) -> Iterator[Object]:
+    """Every request the operator's service account made."""
+    return (event for event in audit(since) if event["user"]["username"] == OPERATOR)
+
+
+def is_write(event: Object) -> bool:
+    """Whether the request changes something other than the Lease."""
+    resource = event.get("objectRef", {}).get("resource")
+    return event["verb"] in WRITES and resource != "leases"
