@@ -82,9 +82,22 @@ def judge(answers: list[Answer], references: Mapping[str, np.ndarray]) -> Verdic
     )
 
 
-def stale(answers: list[Answer], revision: str, after: float) -> list[Answer]:
-    """Answers of another revision than ``revision`` on connections opened later than ``after``."""
-    return [a for a in answers if a.opened > after and a.status == 200 and a.revision != revision]
+def stale(answers: list[Answer], rollouts: Sequence[tuple[str, float]]) -> list[Answer]:
+    """Answers of an old revision on connections opened after a later one had the traffic.
+
+    ``rollouts`` names each revision in order with the instant from which it alone may answer,
+    in seconds since the epoch.
+    """
+    turn = {revision: i for i, (revision, _) in enumerate(rollouts)}
+    return [
+        answer
+        for answer in answers
+        if any(
+            answer.opened > since and turn.get(answer.revision, -1) < i
+            for i, (_, since) in enumerate(rollouts)
+            if answer.status == 200
+        )
+    ]
 
 
 def _failure(answer: Answer, references: Mapping[str, np.ndarray]) -> str:
