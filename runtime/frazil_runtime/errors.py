@@ -25,3 +25,7 @@ class InferenceError(Exception):
     def __init__(self, code: Code, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class ArtifactError(Exception):
+    """An artifact that cannot be served; the message becomes the pod's last line."""

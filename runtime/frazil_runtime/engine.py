@@ -1,0 +1,84 @@
+"""The one seam between protocols and the model: ``infer(request)``. Knows no transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from frazil_runtime.manifest import Manifest
+from frazil_runtime.validation import check_inputs, check_outputs, find_signature
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InferRequest:
+    """One request in the model's own terms.
+
+    ``inputs`` maps the signature's input names to arrays of the manifest's dtypes; strings are
+    object arrays of ``bytes``. ``outputs`` selects from the signature's outputs; empty means all.
+    """
+
+    signature: str
+    inputs: Mapping[str, Array]
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InferResponse:
+    """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only."""
+
+    outputs: dict[str, Array]
+
+
+class Runs(Protocol):
+    """What the engine needs of a session."""
+
+    def run(self, signature: str, inputs: Sequence[Array]) -> list[Array]:
+        """Run one signature: inputs and outputs in the manifest's order."""
+
+
+class Engine:
+    """Checks a request against the manifest and runs it off the event loop.
+
+    One run at a time, in order of arrival, on a thread of its own.
+    """
+
+    def __init__(self, manifest: Manifest, session: Runs) -> None:
+        self._manifest = manifest
+        self._session = session
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="session")
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Requests taken and not yet answered: waiting or running."""
+        return self._in_flight
+
+    async def infer(self, request: InferRequest) -> InferResponse:
+        """Run one request; InferenceError says what is wrong with it or with its run.
+
+        A caller that is cancelled leaves the line; a run that has begun ends by itself, and its
+        result is dropped.
+        """
+        signature = find_signature(self._manifest, request.signature)
+        wanted = check_outputs(signature, request.outputs)
+        inputs = check_inputs(signature, request.inputs)
+        self._in_flight += 1
+        try:
+            outputs = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._session.run, request.signature, inputs
+            )
+        finally:
+            self._in_flight -= 1
+        named = dict(zip((tensor.name for tensor in signature.outputs), outputs, strict=True))
+        return InferResponse({name: named[name] for name in wanted})
+
+    def close(self) -> None:
+        """Finish what has begun, start nothing more."""
+        self._thread.shutdown(cancel_futures=True)
