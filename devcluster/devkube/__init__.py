@@ -1,0 +1,1 @@
+"""A one-node Kubernetes in namespaces of its own, on a machine that has none."""

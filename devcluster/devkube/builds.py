@@ -1,0 +1,198 @@
+"""The programs that Debian does not have: built once, kept in the cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from devkube.problem import Problem
+from devkube.shell import say
+
+HERE = Path(__file__).resolve().parent.parent
+KUBERNETES_VERSION = "v1.34.4"
+_STAMP = "k8s.io/component-base/version"
+_STRIP = "-s -w"
+COMPONENTS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Go program: `package` is built in the module `module`, or installed by its version."""
+
+    name: str
+    package: str
+    version: str
+    module: str | None = None
+    ldflags: str = _STRIP
+    aliases: tuple[str, ...] = ()
+    takes: str = "2 min"
+
+    def key(self) -> str:
+        """What the cache knows it by: another version or another line of source is another key."""
+        digest = hashlib.sha256(f"{self.package}@{self.version} {self.ldflags}".encode())
+        for file in self._sources():
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
+
+    def _sources(self) -> list[Path]:
+        if self.module is None:
+            return []
+        folder = HERE / self.module
+        return sorted(file for file in folder.iterdir() if file.suffix in {".go", ".mod", ".sum"})
+
+    def argv(self, into: Path) -> list[str]:
+        """The `go` command that puts the program into a folder."""
+        flags = ["-v", "-trimpath", f"-ldflags={self.ldflags}"]
+        if self.module is None:
+            return ["go", "install", *flags, f"{self.package}@{self.version}"]
+        return ["go", "build", *flags, "-o", str(into / self.name), self.package]
+
+
+PROGRAMS = {
+    program.name: program
+    for program in (
+        Program(
+            "kubernetes",
+            ".",
+            KUBERNETES_VERSION,
+            module="kube",
+            ldflags=f"{_STRIP} -X {_STAMP}.gitVersion={KUBERNETES_VERSION} "
+            f"-X {_STAMP}.gitMajor=1 -X {_STAMP}.gitMinor=34",
+            aliases=COMPONENTS,
+            takes="6 to 9 min on two cores",
+        ),
+        Program("coredns", ".", "v1.13.1", module="coredns", takes="1 min"),
+        Program(
+            "local-path-provisioner",
+            "github.com/rancher/local-path-provisioner",
+            "v0.0.30",
+            module="provisioner",
+            takes="1 min",
+        ),
+        Program("helm", "helm.sh/helm/v3/cmd/helm", "v3.19.5"),
+        Program("versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"),
+    )
+}
+NEEDED_TO_RUN = ("kubernetes", "coredns", "local-path-provisioner")
+TOOLS = {
+    "helm": ("helm", "helm"),
+    "kubectl": ("kubernetes", "kubectl"),
+    "versitygw": ("versitygw", "versitygw"),
+}
+
+
+def tool(name: str, cache: Path) -> Path:
+    """The path of a program for the user, built if need be."""
+    program, file = TOOLS[name]
+    return build(PROGRAMS[program], cache) / file
+
+
+def build(program: Program, cache: Path) -> Path:
+    """The folder that holds the program; built unless it is there."""
+    folder = cache / program.key()
+    if folder.is_dir():
+        return folder
+    _require_go()
+    cache.mkdir(parents=True, exist_ok=True)
+    with _only_one(cache):
+        if not folder.is_dir():
+            _build_into(program, folder)
+    return folder
+
+
+def _build_into(program: Program, folder: Path) -> None:
+    say(f"Building {program.name} {program.version} ({program.takes} without a Go cache)")
+    # Beside its target, so that the rename is atomic: half a build is never taken for one.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
+        into = Path(scratch) / "out"
+        into.mkdir()
+        _compile(program, into)
+        for alias in program.aliases:
+            (into / alias).symlink_to(program.name)
+        into.rename(folder)
+
+
+def _compile(program: Program, into: Path) -> None:
+    env = {**os.environ, "CGO_ENABLED": "0", "GOBIN": str(into), "GOFLAGS": "-buildvcs=false"}
+    started = time.monotonic()
+    with subprocess.Popen(
+        program.argv(into),
+        cwd=HERE / (program.module or "."),
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as go:
+        lines = _Progress(program.name, started)
+        assert go.stderr is not None
+        for line in go.stderr:
+            lines.add(line)
+        lines.stop()
+    if go.returncode:
+        raise Problem(f"go could not build {program.name} ({program.package}):\n{lines.tail()}")
+    say(f"Built {program.name} in {time.monotonic() - started:.0f} s")
+
+
+class _Progress:
+    """Counts the packages that `go build -v` names and tells every 15 s how far it is."""
+
+    def __init__(self, name: str, started: float) -> None:
+        self._name, self._started = name, started
+        self._lines: list[str] = []
+        self._done = threading.Event()
+        threading.Thread(target=self._tell, daemon=True).start()
+
+    def add(self, line: str) -> None:
+        self._lines.append(line)
+
+    def stop(self) -> None:
+        self._done.set()
+
+    def tail(self) -> str:
+        return "".join(self._lines[-15:])
+
+    def _tell(self) -> None:
+        while not self._done.wait(15):
+            seconds = time.monotonic() - self._started
+            packages = sum(not line.startswith("go: ") for line in self._lines)
+            say(f"  {self._name}: {packages} packages compiled, {seconds:.0f} s")
+
+
+def _require_go() -> None:
+    if shutil.which("go"):
+        return
+    raise Problem(
+        "The Go compiler is missing (`go` is not on the PATH), and Debian 12's is too old. "
+        "Install Go 1.25 or later as https://go.dev/doc/install says, then run this again."
+    )
+
+
+@contextmanager
+def _only_one(cache: Path) -> Iterator[None]:
+    """Two builds at once would do the same six minutes of work twice."""
+    with (cache / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("Waiting for another build on this machine", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
