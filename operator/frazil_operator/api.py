@@ -1,0 +1,253 @@
+"""ModelDeployment as types: the one source of the CRD's schema and of what each field acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from frazil_operator.corev1 import (
+    ATOMIC,
+    OPAQUE,
+    Env,
+    Opaque,
+    Part,
+    PullSecrets,
+    ResourceRequirements,
+    Spread,
+    StringMap,
+    Text,
+    Tolerations,
+    cel,
+)
+
+
+class Acts(Enum):
+    """What a change of a field of the spec leads to. Every field has exactly one."""
+
+    ON_ARTIFACT = "freezes the checkpoint again"
+    ON_JOB = "replaces a freeze Job that has not finished"
+    ON_REVISION = "rolls out another revision"
+    AT_ONCE = "acts at once and restarts nothing"
+
+
+FeedValue = Annotated[bool | int | float | str, Field(json_schema_extra=OPAQUE)]
+URI_RULE = cel(
+    (
+        "self.matches('^(s3|gs|az|https)://[^/]+/.+|^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?/.+')",
+        "must be s3://bucket/path, gs://bucket/path, az://container/path, https://host/path "
+        "or pvc://claim/path",
+    )
+)
+Uri = Annotated[str, Field(max_length=2048, json_schema_extra=URI_RULE)]
+Digest = Annotated[
+    str,
+    Field(
+        max_length=71,
+        json_schema_extra=cel(
+            ("self.matches('^sha256:[0-9a-f]{64}$')", "must be sha256: and 64 hexadecimal digits")
+        ),
+    ),
+]
+Surge = Annotated[
+    int | str,
+    Field(
+        json_schema_extra={"x-kubernetes-int-or-string": True}
+        | cel(
+            (
+                "type(self) == int ? self >= 1 : self.matches('^[1-9][0-9]{0,3}%$')",
+                "must be a number of pods from 1 on, or a percentage such as 25%",
+            )
+        )
+    ),
+]
+
+
+class Checkpoint(Part):
+    """What to serve: a trained TensorFlow model, and how to read it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "self.format != 'Checkpoint' || (has(self.outputs) && size(self.outputs) > 0)",
+                "a bare checkpoint does not say what to compute: name the nodes in "
+                "spec.checkpoint.outputs, as {probabilities: 'softmax:0'}",
+            )
+        )
+    )
+
+    uri: Annotated[Uri, Acts.ON_ARTIFACT]
+    """Where it lies: a checkpoint prefix, a SavedModel folder, a .keras file or a frozen .pb below
+    s3://, gs://, az://, https:// or pvc://claim/."""
+    format: Annotated[
+        Literal["Auto", "Checkpoint", "SavedModel", "Keras", "FrozenGraph"], Acts.ON_ARTIFACT
+    ] = "Auto"
+    """What it is; Auto looks."""
+    inputs: Annotated[StringMap, Acts.ON_ARTIFACT] = Field(default_factory=dict)
+    """Alias to graph tensor, as {image: 'x:0'}; without it, taken from the signature."""
+    outputs: Annotated[StringMap, Acts.ON_ARTIFACT] = Field(default_factory=dict)
+    """Alias to graph tensor, as {probabilities: 'softmax:0'}; needed for a bare checkpoint."""
+    feeds: Annotated[dict[str, FeedValue], Field(max_length=256), Acts.ON_ARTIFACT] = Field(
+        default_factory=dict
+    )
+    """Placeholders that become constants, as {keep_prob: 1.0, is_training: false}."""
+    samples: Annotated[Uri | None, Acts.ON_ARTIFACT] = None
+    """An npz of real inputs, to prove that freezing changed no answer; without it, the SavedModel's
+    own warm-up requests, else generated ones."""
+    signature: Annotated[Text, Field(min_length=1), Acts.ON_ARTIFACT] = "serving_default"
+    """The signature that clients get when they name none."""
+    tags: Annotated[
+        list[Text],
+        Field(min_length=1, max_length=16, json_schema_extra=ATOMIC),
+        Acts.ON_ARTIFACT,
+    ] = Field(default_factory=lambda: ["serve"])
+    """Which metagraph of a SavedModel."""
+    digest: Annotated[Digest | None, Acts.ON_ARTIFACT] = None
+    """Pins the source: sha256 over its files; a mismatch refuses the freeze."""
+    secret_name: Annotated[str | None, Field(min_length=1, max_length=253), Acts.ON_JOB] = None
+    """A Secret whose keys, such as AWS_ACCESS_KEY_ID, become the fetching container's environment."""
+
+
+class Freeze(Part):
+    """How the checkpoint becomes an artifact."""
+
+    optimize: Annotated[bool, Acts.ON_ARTIFACT] = True
+    """Run Grappler when freezing, so that serving need not."""
+    tolerance: Annotated[float, Field(ge=0, le=1), Acts.ON_ARTIFACT] = 1e-4
+    """How far, relatively and absolutely, an output may move for the proof to hold."""
+    resources: Annotated[ResourceRequirements, Acts.ON_JOB] = ResourceRequirements(
+        requests={"cpu": "500m", "memory": "1Gi"}
+    )
+    """Compute resources of the Job's containers. `ephemeral-storage` bounds their work folder."""
+    timeout_seconds: Annotated[int, Field(ge=1), Acts.ON_JOB] = 3600
+    """How long the Job may run."""
+    service_account_name: Annotated[str | None, Acts.ON_JOB] = None
+    """For workload identity; no token of it is mounted."""
+    node_selector: Annotated[StringMap | None, Acts.ON_JOB] = None
+    """Labels of the nodes that may run the Job."""
+    tolerations: Annotated[Tolerations | None, Acts.ON_JOB] = None
+    """Taints that the Job's pod tolerates."""
+    image_pull_secrets: Annotated[PullSecrets | None, Acts.ON_JOB] = None
+    """Secrets with the registry's credentials."""
+
+
+class Serving(Part):
+    """The pods that serve."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "self.drainSeconds < self.terminationGracePeriodSeconds",
+                "draining must end before the pod is killed: drainSeconds must be smaller than "
+                "terminationGracePeriodSeconds",
+            )
+        )
+    )
+
+    resources: Annotated[ResourceRequirements, Acts.ON_REVISION] = ResourceRequirements(
+        requests={"cpu": "250m", "memory": "256Mi"}
+    )
+    """Compute resources. As many requests run at once as the CPU limit has whole cores; without a
+    limit, the request rounded up."""
+    node_selector: Annotated[StringMap | None, Acts.ON_REVISION] = None
+    """Labels of the nodes that may run the pods."""
+    tolerations: Annotated[Tolerations | None, Acts.ON_REVISION] = None
+    """Taints that the pods tolerate."""
+    affinity: Annotated[Opaque | None, Acts.ON_REVISION] = None
+    """Scheduling constraints, as in core/v1."""
+    topology_spread_constraints: Annotated[Spread | None, Acts.ON_REVISION] = None
+    """How the pods spread over nodes or zones."""
+    priority_class_name: Annotated[str | None, Acts.ON_REVISION] = None
+    """Which pods give way first."""
+    service_account_name: Annotated[str | None, Acts.ON_REVISION] = None
+    """For workload identity; no token of it is mounted."""
+    image_pull_secrets: Annotated[PullSecrets | None, Acts.ON_REVISION] = None
+    """Secrets with the registry's credentials."""
+    env: Annotated[Env | None, Acts.ON_REVISION] = None
+    """Further environment of the runtime."""
+    image: Annotated[Text | None, Acts.ON_REVISION] = None
+    """The runtime's image; without it, the operator's default when the revision is made."""
+    drain_seconds: Annotated[int, Field(ge=0, le=3600), Acts.ON_REVISION] = 5
+    """How long a terminating pod still takes new connections, since endpoints need time."""
+    termination_grace_period_seconds: Annotated[int, Field(ge=1, le=86400), Acts.ON_REVISION] = 60
+    """How long a terminating pod has to finish what it accepted."""
+
+
+class Service(Part):
+    """The Service that clients use."""
+
+    type: Annotated[Literal["ClusterIP", "NodePort", "LoadBalancer"], Acts.AT_ONCE] = "ClusterIP"
+    """How far it reaches."""
+    annotations: Annotated[StringMap, Acts.AT_ONCE] = Field(default_factory=dict)
+    """Annotations of the Service."""
+    labels: Annotated[StringMap, Acts.AT_ONCE] = Field(default_factory=dict)
+    """Labels of the Service."""
+
+
+class Rollout(Part):
+    """How one revision follows another."""
+
+    strategy: Annotated[Literal["Rolling"], Acts.AT_ONCE] = "Rolling"
+    """Rolling: pods move over in steps of maxSurge, and capacity never falls below the size."""
+    max_surge: Annotated[Surge, Acts.AT_ONCE] = "25%"
+    """How many pods beyond the size may exist meanwhile: a number, or a percentage rounded up."""
+    progress_deadline_seconds: Annotated[int, Field(ge=1), Acts.AT_ONCE] = 600
+    """Without progress for so long, the rollout is reported as stalled (and goes on trying)."""
+    revision_history: Annotated[int, Field(ge=0, le=100), Acts.AT_ONCE] = 2
+    """How many former revisions are kept, at no pods, to go back to without waiting."""
+
+
+class Spec(Part):
+    """What should be served, and how."""
+
+    checkpoint: Checkpoint
+    freeze: Freeze = Freeze()
+    serving: Serving = Serving()
+    service: Service = Service()
+    rollout: Rollout = Rollout()
+    replicas: Annotated[int | None, Field(ge=0, le=10000), Acts.AT_ONCE] = None
+    """The number of pods; 1 without it. 0 parks the model. `kubectl scale` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One ModelDeployment as the API server holds it, its spec read."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    annotations: Mapping[str, str]
+    spec: Spec
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Model:
+        """Read a live object; pydantic's ValidationError says what of the spec cannot be read."""
+        metadata = body["metadata"]
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            annotations=metadata.get("annotations") or {},
+            spec=Spec.model_validate(body.get("spec") or {}),
+        )
+
+    @property
+    def replicas(self) -> int:
+        """How many pods are wanted."""
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+
+def acting(part: Part, what: Acts) -> dict[str, Any]:
+    """The fields of ``part`` that act so and differ from their default, as JSON for a hash.
+
+    Leaving defaults out means that a field which a later version adds changes no hash.
+    """
+    fields = {name for name, info in type(part).model_fields.items() if what in info.metadata}
+    return part.model_dump(
+        mode="json", by_alias=True, include=fields, exclude_defaults=True, exclude_none=True
+    )

@@ -1,0 +1,79 @@
+"""ModelDeployment's status as types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from frazil_operator.corev1 import Part, keyed_by
+
+
+class StableStatus(Part):
+    """The revision that has the traffic."""
+
+    revision: str
+    artifact: str
+    checkpoint: str
+    """The URI it was frozen from."""
+    replicas: int
+    """Its ready pods."""
+
+
+class CandidateStatus(Part):
+    """The revision that is being rolled out."""
+
+    revision: str
+    artifact: str
+    step: str
+    """How far it is, as '1/3': ready pods of those wanted."""
+    since: str
+    """When it was started."""
+
+
+class RejectedStatus(Part):
+    """The revision that the spec asks for and that proved unfit."""
+
+    revision: str
+    reason: str
+    message: str
+
+
+class Condition(Part):
+    """One aspect of the state, as metav1.Condition."""
+
+    type: Annotated[
+        str,
+        Field(
+            max_length=316,
+            pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
+        ),
+    ]
+    status: Literal["True", "False", "Unknown"]
+    observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+    last_transition_time: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    """When the status last changed."""
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
+    ]
+    message: Annotated[str, Field(max_length=32768)]
+
+
+class Status(Part):
+    """What is; a projection of the children that can be wiped at any time."""
+
+    observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
+    """The generation of the spec that this status speaks of."""
+    replicas: int | None = None
+    """The model's serving pods, those of all revisions together."""
+    selector: str | None = None
+    """Selects the serving pods, for autoscalers and `kubectl scale`."""
+    url: str | None = None
+    """Where clients inside the cluster reach the model."""
+    stable: StableStatus | None = None
+    candidate: CandidateStatus | None = None
+    rejected: RejectedStatus | None = None
+    conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type"))] | None = None
+    """Accepted, Frozen, Available, Progressing, Ready; and Stalled while a person must act."""

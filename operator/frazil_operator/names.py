@@ -1,0 +1,81 @@
+"""Every name the operator gives or looks for: children, labels, annotations, Secrets."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+GROUP: Final = "frazil.dev"
+VERSION: Final = "v1alpha1"
+KIND: Final = "ModelDeployment"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+FIELD_MANAGER: Final = "frazil-operator"
+
+MAX_NAME: Final = 40  # leaves room below 63 for what is appended here and by ReplicaSets
+
+# Labels.
+MODEL: Final = "frazil.dev/model"  # on every child
+SERVING: Final = "frazil.dev/serving"  # on serving pods alone: what Services and the PDB select
+REVISION: Final = "frazil.dev/revision"  # on what belongs to one revision
+FREEZE: Final = "frazil.dev/freeze"  # on a freeze Job, its pods, and the revision it led to
+
+# Annotations the operator writes on children. They are its memory: status is only a projection.
+HASH: Final = "frazil.dev/hash"  # of the desired object: equal means there is nothing to apply
+JOB_OPTIONS: Final = "frazil.dev/job-options"  # hash of what the user says about the Job itself
+STABLE: Final = "frazil.dev/stable"  # on the Service: who is stable while the selector is wide
+TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never completed a rollout
+REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON
+
+# Annotations the user writes on the model; any new value acts once.
+RETRY: Final = "frazil.dev/retry"  # try a rejected revision again
+REFREEZE: Final = "frazil.dev/refreeze"  # the checkpoint was overwritten in place
+UPGRADE_RUNTIME: Final = "frazil.dev/upgrade-runtime"  # same model, the operator's current image
+
+STORE_READ: Final = "frazil-store-read"  # Secrets with FRAZIL_STORE_*, one pair a namespace
+STORE_WRITE: Final = "frazil-store-write"
+
+
+class Child(NamedTuple):
+    """A child's identity inside its namespace."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
+def service(model: str) -> str:
+    """The Service that clients use."""
+    return model
+
+
+def headless(model: str) -> str:
+    """The headless Service of clients that balance themselves."""
+    return f"{model}-pods"
+
+
+def disruption_budget(model: str) -> str:
+    """The PodDisruptionBudget."""
+    return model
+
+
+def revision(model: str, revision: str) -> str:
+    """A revision's ControllerRevision and Deployment."""
+    return f"{model}-{revision}"
+
+
+def freeze_job(model: str, digest: str) -> str:
+    """The freeze Job with these inputs."""
+    return f"{model}-freeze-{digest}"
+
+
+def fixed(model: str) -> tuple[Child, ...]:
+    """The children whose names are the same for every revision: foreign ones may be in the way."""
+    return (
+        Child("v1", "Service", service(model)),
+        Child("v1", "Service", headless(model)),
+        Child("policy/v1", "PodDisruptionBudget", disruption_budget(model)),
+    )
+
+
+def url(namespace: str, model: str) -> str:
+    """Where clients reach the model; the cluster's DNS suffix is not the operator's to know."""
+    return f"http://{service(model)}.{namespace}.svc"
