@@ -65,8 +65,8 @@ def make(cluster: Cluster) -> None:
     """Write authority, certificates and the key that signs service-account tokens."""
     folder = cluster.etc / "pki"
     folder.mkdir(parents=True, mode=0o700)
-    authority = ["-keyout", folder / "ca.key", "-out", folder / "ca.crt", "-subj", "/CN=devcluster"]
-    run(["openssl", "req", "-x509", *_KEY, *_DAYS, *authority])
+    authority = ["-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt"]
+    run(["openssl", "req", "-x509", *_KEY, *_DAYS, *authority, "-subj", "/CN=devcluster"])
     for identity in identities(cluster):
         _certificate(folder, identity)
     key, public = folder / "service-account.key", folder / "service-account.pub"
@@ -75,8 +75,9 @@ def make(cluster: Cluster) -> None:
 
 
 def _certificate(folder: Path, identity: Identity) -> None:
-    signer = ["-CA", folder / "ca.crt", "-CAkey", folder / "ca.key"]
-    files = ["-keyout", folder / f"{identity.name}.key", "-out", folder / f"{identity.name}.crt"]
+    signer = ["-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key"]
+    own = folder / identity.name
+    files = ["-keyout", f"{own}.key", "-out", f"{own}.crt"]
     extensions = [word for line in identity.extensions for word in ("-addext", line)]
     subject = ["-subj", identity.subject, "-addext", "basicConstraints=critical,CA:FALSE"]
     run(["openssl", "req", "-x509", *_KEY, *_DAYS, *signer, *files, *subject, *extensions])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from devkube.config import COREDNS_IMAGE, DNS_DOMAIN, DNS_SERVICE_IP, UTILITY_IMAGE, Cluster
 
@@ -43,7 +44,7 @@ def _object(api: str, kind: str, name: str, namespace: str = "", **rest: object)
     return {"apiVersion": api, "kind": kind, "metadata": metadata, **rest}
 
 
-def _bind(name: str, role: str, subject: Manifest) -> Manifest:
+def _bind(name: str, role: str, subject: Mapping[str, object]) -> Manifest:
     ref = {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role}
     return _object(f"{_RBAC}/v1", "ClusterRoleBinding", name, roleRef=ref, subjects=[subject])
 

@@ -57,5 +57,5 @@ def has_address(reply: bytes) -> bool:
     """Whether a DNS reply is without error and holds an answer."""
     if len(reply) < 12:
         return False
-    _, flags, _, answers_held, _, _ = struct.unpack(">6H", reply[:12])
-    return flags & 0x000F == 0 and answers_held > 0
+    flags, held = int.from_bytes(reply[2:4]), int.from_bytes(reply[6:8])
+    return flags & 0x000F == 0 and held > 0
