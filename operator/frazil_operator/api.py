@@ -108,7 +108,7 @@ class Checkpoint(Part):
     digest: Annotated[Digest | None, Acts.ON_ARTIFACT] = None
     """Pins the source: sha256 over its files; a mismatch refuses the freeze."""
     secret_name: Annotated[str | None, Field(min_length=1, max_length=253), Acts.ON_JOB] = None
-    """A Secret whose keys, such as AWS_ACCESS_KEY_ID, become the fetching container's environment."""
+    """A Secret whose keys, as AWS_ACCESS_KEY_ID, become the fetching container's environment."""
 
 
 class Freeze(Part):

@@ -26,7 +26,10 @@ QUANTITY = (
 )
 
 Quantity = Annotated[
-    int | str, Field(json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": QUANTITY})
+    int | str,
+    Field(
+        json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}
+    ),
 ]
 Opaque = Annotated[dict[str, Any], Field(json_schema_extra=OPAQUE)]
 Text = Annotated[str, Field(max_length=1024)]
