@@ -6,14 +6,26 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy.typing as npt
 
+from frazil_runtime.capi.library import TensorFlowError
+from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.validation import check_inputs, check_outputs, find_signature
 
 Array = npt.NDArray[Any]
+
+# TF_Code (tsl/c/tsl_status.h) of a failed run. What is missing here is the model's fault, or ours.
+_CODES: Final = {
+    1: Code.CANCELLED,
+    3: Code.INVALID_ARGUMENT,
+    4: Code.DEADLINE_EXCEEDED,
+    8: Code.RESOURCE_EXHAUSTED,
+    11: Code.INVALID_ARGUMENT,  # OUT_OF_RANGE: an index or a value in the request
+    12: Code.UNIMPLEMENTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,10 @@ class Engine:
             outputs = await asyncio.get_running_loop().run_in_executor(
                 self._thread, self._session.run, request.signature, inputs
             )
+        except TensorFlowError as error:
+            raise InferenceError(_CODES.get(error.code, Code.INTERNAL), str(error)) from error
+        except MemoryError as error:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, str(error)) from error
         finally:
             self._in_flight -= 1
         named = dict(zip((tensor.name for tensor in signature.outputs), outputs, strict=True))

@@ -44,8 +44,8 @@ class Metrics:
             "frazil_requests_in_flight", "Requests that the engine has taken and not yet answered"
         )
         self._slots = self._gauge("frazil_slots", "CPU quota in whole cores, at least 1")
-        self._load = self._gauge(
-            "frazil_model_load_seconds", "From the process's start to its first readiness"
+        self._start = self._gauge(
+            "frazil_start_seconds", "From the process's start to its readiness"
         )
         self._ready = self._gauge("frazil_ready", "1 while the readiness probe succeeds, else 0")
         self._model = Gauge(
@@ -72,7 +72,7 @@ class Metrics:
 
     def became_ready(self, seconds: float) -> None:
         """Keep how long the start took, in seconds."""
-        self._load.set(seconds)
+        self._start.set(seconds)
 
     def watch(self, *, ready: Callable[[], bool], in_flight: Callable[[], int], slots: int) -> None:
         """Read these at every scrape."""

@@ -42,6 +42,7 @@ class _Ports:
 
     @classmethod
     def find(cls, graph: Graph, signature: Signature) -> _Ports:
+        # Feeds first: they refuse the dtypes that are not in our table.
         return cls(
             feeds=graph.outputs((tensor.tensor, tensor.dtype) for tensor in signature.inputs),
             types=tuple(dtypes.BY_NAME[tensor.dtype] for tensor in signature.inputs),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from frazil_runtime import contract
+from frazil_runtime import contract, warmup
 from frazil_runtime.manifest import Asset, File, Manifest, Signature, Tensor
 
 
@@ -32,18 +31,9 @@ def write_artifact(
     assets: tuple[Asset, ...] = (),
 ) -> Manifest:
     """Write graph, warm-up samples, manifest and further ``files`` to ``directory``."""
-    warmup = io.BytesIO()
-    np.savez(
-        warmup,
-        **{
-            f"{signature}/{name}": np.asarray(value)
-            for signature, inputs in (samples or {}).items()
-            for name, value in inputs.items()
-        },
-    )
     content = {
         contract.GRAPH: graph_of(build),
-        contract.WARMUP: warmup.getvalue(),
+        contract.WARMUP: warmup.dump(samples or {}),
         **(files or {}),
     }
     for name, data in content.items():

@@ -50,17 +50,17 @@ class Graph:
 
     def outputs(self, tensors: Iterable[tuple[str, str]]) -> Any:
         """``TF_Output[]`` of (tensor, dtype) pairs as ``("x:0", "float32")``, each checked."""
-        found = [self._output(tensor, dtypes.BY_NAME[dtype]) for tensor, dtype in tensors]
+        found = [self._output(tensor, dtype) for tensor, dtype in tensors]
         return (Output * len(found))(*found)
 
-    def _output(self, tensor: str, dtype: dtypes.DType) -> Output:
+    def _output(self, tensor: str, dtype: str) -> Output:
         name, _, index = tensor.partition(":")
         output = Output(self.operation(name), int(index or 0))
         count: int = self._library.TF_OperationNumOutputs(output.oper)
         if output.index >= count:
             raise ArtifactError(f"the graph has no tensor {tensor}: {name} has {count} outputs")
         enum: int = self._library.TF_OperationOutputType(output)
-        if enum != dtype.enum:
-            actual = dtypes.BY_ENUM[enum].name if enum in dtypes.BY_ENUM else f"TF_DataType {enum}"
-            raise ArtifactError(f"tensor {tensor} is {actual} in the graph, not {dtype.name}")
+        actual = dtypes.BY_ENUM[enum].name if enum in dtypes.BY_ENUM else f"TF_DataType {enum}"
+        if actual != dtype:
+            raise ArtifactError(f"tensor {tensor} is {actual} in the graph, not {dtype}")
         return output
