@@ -1,0 +1,55 @@
+"""The artifact's files on disk, its manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from frazil_runtime import contract, warmup
+from frazil_runtime.contract import Exit
+from frazil_runtime.freeze.graphdef import has_loops
+from frazil_runtime.freeze.proof import Proved
+from frazil_runtime.freeze.request import FreezeError
+from frazil_runtime.manifest import Asset, File, Manifest
+
+ASSETS = "assets"
+
+
+def write(proved: Proved, default_signature: str, destination: Path) -> Manifest:
+    """Write graph, warm-up requests, assets and manifest below ``destination``."""
+    frozen = proved.frozen
+    destination.mkdir(parents=True, exist_ok=True)
+    graph = frozen.graph.SerializeToString(deterministic=True)
+    (destination / contract.GRAPH).write_bytes(graph)
+    (destination / contract.WARMUP).write_bytes(warmup.dump(proved.warmup))
+    assets = {tensor: _copy(path, destination) for tensor, path in frozen.assets.items()}
+    names = sorted({contract.GRAPH, contract.WARMUP, *assets.values()})
+    manifest = Manifest(
+        signatures=frozen.signatures,
+        default_signature=default_signature,
+        files={name: _described(destination / name) for name in names},
+        loops=has_loops(frozen.graph),
+        initialization=frozen.initialization,
+        assets=tuple(Asset(tensor, assets[tensor]) for tensor in sorted(assets)),
+    )
+    (destination / contract.MANIFEST).write_bytes(manifest.to_json())
+    return manifest
+
+
+def _copy(path: Path, destination: Path) -> str:
+    name = f"{ASSETS}/{path.name}"
+    (destination / ASSETS).mkdir(exist_ok=True)
+    try:
+        shutil.copyfile(path, destination / name)
+    except FileNotFoundError as error:
+        raise FreezeError(
+            Exit.INVALID_CHECKPOINT, f"the asset {path.name} is missing: upload it beside the model"
+        ) from error
+    return name
+
+
+def _described(path: Path) -> File:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(sha256=digest, bytes=path.stat().st_size)

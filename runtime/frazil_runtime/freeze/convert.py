@@ -1,0 +1,50 @@
+"""Checkpoint → artifact: load, freeze, prove, write."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import tensorflow as tf
+
+from frazil_runtime.freeze import artifact
+from frazil_runtime.freeze.graph import freeze
+from frazil_runtime.freeze.load import default_signature, load
+from frazil_runtime.freeze.original import Original
+from frazil_runtime.freeze.proof import prove
+from frazil_runtime.freeze.request import FreezeRequest
+from frazil_runtime.freeze.samples import collect
+from frazil_runtime.manifest import Manifest
+
+Progress = Callable[[str], None]
+
+
+def convert(
+    source: Path,
+    request: FreezeRequest,
+    destination: Path,
+    progress: Progress,
+    samples: Path | None = None,
+) -> Manifest:
+    """Freeze ``source`` into the directory ``destination``: graph, warm-up, assets, manifest.
+
+    ``source`` is a checkpoint's prefix, a SavedModel's directory, or a file; ``samples`` the npz
+    that ``request.samples`` names, fetched. Equal arguments make equal bytes. Raises FreezeError
+    for everything the user must act on.
+    """
+    tf.get_logger().setLevel("ERROR")
+    with tempfile.TemporaryDirectory() as scratch:
+        progress(f"loading {source.name}")
+        meta = load(source, request, Path(scratch))
+        default = default_signature(meta, request.signature)
+        for name, reason in meta.unsupported.items():
+            progress(f"signature {name!r} is left out: {reason}")
+        with Original(meta) as original:
+            progress(f"freezing the signatures {', '.join(meta.signatures)}")
+            frozen = freeze(original)
+            progress("proving that the frozen graph answers as the original")
+            given = collect(source, samples, frozen.signatures)
+            proved = prove(original, frozen, given, request)
+        progress("writing the artifact")
+        return artifact.write(proved, default, destination)

@@ -1,0 +1,103 @@
+"""The model as its file has it, restored and running: what the frozen graph is measured by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import tensorflow as tf
+
+from frazil_runtime.contract import Exit
+from frazil_runtime.freeze.metagraph import MetaGraph
+from frazil_runtime.freeze.request import FreezeError
+from frazil_runtime.freeze.runner import Runner
+from frazil_runtime.manifest import Signature, Tensor
+
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+
+
+class Original(Runner):
+    """A session over a MetaGraph with its variables restored and its tables filled.
+
+    ``outputs`` maps each output tensor to an identity behind it: a tensor that is fed cannot be
+    fetched, and Grappler leaves a call alone that is fetched itself. Raises FreezeError
+    (INVALID_CHECKPOINT) where the variables' files are damaged or are not this graph's.
+    """
+
+    def __init__(self, meta: MetaGraph) -> None:
+        graph = tf.Graph()
+        with graph.as_default():
+            inputs = _import(meta)
+            self.outputs = _identities(graph, meta, inputs)
+            _add_reads(graph)
+        super().__init__(graph)
+        self.meta = meta
+        self.signatures = {
+            name: Signature(
+                inputs=tuple(_renamed(t, inputs) for t in signature.inputs),
+                outputs=tuple(_renamed(t, self.outputs) for t in signature.outputs),
+                method=signature.method,
+            )
+            for name, signature in meta.signatures.items()
+        }
+        self._restore()
+
+    def _restore(self) -> None:
+        restore = self.meta.restore
+        try:
+            if restore:
+                operation = self.graph.get_operation_by_name(restore.operation)
+                self.session.run(operation, {restore.filename: str(restore.prefix)})
+            self.initialize(self.meta.initialization, self.meta.assets)
+        except tf.errors.OpError as error:
+            raise FreezeError(Exit.INVALID_CHECKPOINT, _damage(error)) from error
+
+
+def _import(meta: MetaGraph) -> dict[str, str]:
+    """Import the graph; a signature's input that is no placeholder becomes one."""
+    operations = {node.name: node.op for node in meta.graph.node}
+    replaced = {}
+    for signature in meta.signatures.values():
+        for tensor in signature.inputs:
+            node, _, _ = tensor.tensor.partition(":")
+            if operations.get(node) not in _PLACEHOLDERS and tensor.tensor not in replaced:
+                replaced[tensor.tensor] = tf.compat.v1.placeholder(
+                    tensor.dtype, _shape(tensor), name=f"input_{len(replaced)}"
+                )
+    tf.graph_util.import_graph_def(meta.graph, input_map=replaced, name="")
+    return {name: placeholder.name for name, placeholder in replaced.items()}
+
+
+def _shape(tensor: Tensor) -> list[int | None] | None:
+    return None if tensor.shape is None else [None if d < 0 else d for d in tensor.shape]
+
+
+def _identities(graph: tf.Graph, meta: MetaGraph, inputs: dict[str, str]) -> dict[str, str]:
+    outputs: dict[str, str] = {}
+    for name in sorted(meta.signatures):
+        for tensor in meta.signatures[name].outputs:
+            if tensor.tensor not in outputs:
+                value = graph.get_tensor_by_name(inputs.get(tensor.tensor, tensor.tensor))
+                outputs[tensor.tensor] = tf.identity(value, name=f"output_{len(outputs)}").name
+    return outputs
+
+
+def _add_reads(graph: tf.Graph) -> None:
+    """TensorFlow's converter reads a resource variable at ``<name>/Read/ReadVariableOp``."""
+    existing = {operation.name for operation in graph.get_operations()}
+    for operation in graph.get_operations():
+        name = f"{operation.name}/Read/ReadVariableOp"
+        if operation.type == "VarHandleOp" and name not in existing:
+            dtype = operation.get_attr("dtype")
+            tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=dtype, name=name)
+
+
+def _renamed(tensor: Tensor, names: dict[str, str]) -> Tensor:
+    return replace(tensor, tensor=names.get(tensor.tensor, tensor.tensor))
+
+
+def _damage(error: tf.errors.OpError) -> str:
+    reason = error.message.splitlines()[0]
+    return (
+        f"the variables cannot be restored: {reason}. The checkpoint's files are damaged, "
+        "incomplete, or of another graph: upload all of them again"
+    )

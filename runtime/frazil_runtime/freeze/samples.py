@@ -1,0 +1,157 @@
+"""Inputs for the proof: the user's, else the model's warm-up requests, else made from its specs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from frazil_runtime.contract import Exit
+from frazil_runtime.dtypes import BY_NAME
+from frazil_runtime.freeze import requests
+from frazil_runtime.freeze.request import FreezeError
+from frazil_runtime.freeze.runner import Arrays
+from frazil_runtime.freeze.shapes import Sizes
+from frazil_runtime.manifest import Signature, Tensor
+
+Array = npt.NDArray[Any]
+Strings = Callable[[np.random.Generator, int], list[bytes]]
+
+# One run's worth, and how many of these are looked at: enough to see a difference, and a bound on
+# the time a large data set takes.
+_ROWS, _BATCHES = 32, 8
+
+
+def collect(
+    source: Path, samples: Path | None, signatures: Mapping[str, Signature]
+) -> dict[str, list[Arrays]]:
+    """Real inputs by signature: of the user's npz, else of the SavedModel's warm-up requests."""
+    if samples:
+        return from_npz(samples, signatures)
+    return requests.recorded(source, signatures)
+
+
+def from_npz(path: Path, signatures: Mapping[str, Signature]) -> dict[str, list[Arrays]]:
+    """The user's arrays, named ``<input>`` or ``<signature>/<input>``, in batches of rows.
+
+    Arrays of numpy's text or byte strings serve string inputs. A signature without any array is
+    left out. Raises FreezeError (INVALID_REQUEST) where an input lacks its array or the array
+    does not fit.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise FreezeError(
+            Exit.INVALID_REQUEST, f"`samples` is not an npz that can be read: {error}"
+        ) from error
+    found = {}
+    for name, signature in signatures.items():
+        given = {t.name: _given(arrays, name, t) for t in signature.inputs}
+        missing = sorted(key for key, array in given.items() if array is None)
+        if given and len(missing) < len(given):
+            if missing:
+                raise FreezeError(
+                    Exit.INVALID_REQUEST,
+                    f"`samples` has no array for the inputs {', '.join(missing)} of {name!r}",
+                )
+            found[name] = list(_batches(signature, given))
+    if signatures and not found:
+        wanted = sorted({t.name for s in signatures.values() for t in s.inputs})
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            f"`samples` has the arrays {', '.join(sorted(arrays)) or 'of no name'}; "
+            f"the model's inputs are {', '.join(wanted)}",
+        )
+    return found
+
+
+def generated(
+    signature: Signature, sizes: Sizes, strings: Strings, rows: int, seed: int = 0
+) -> dict[str, Array]:
+    """Inputs of the given sizes, the same ones every time; the leading free dimension is ``rows``.
+
+    Floats lie in [0, 1), integers are 0 or 1 (every table has these), uint8 is any byte.
+    """
+    random = np.random.default_rng(seed)
+    arrays = {}
+    for tensor in signature.inputs:
+        free = {axis: sizes.get((tensor.name, axis), 1) for axis in range(len(tensor.shape or ()))}
+        shape = [
+            free[axis] * (rows if axis == 0 else 1) if size == -1 else size
+            for axis, size in enumerate(tensor.shape or ())
+        ]
+        arrays[tensor.name] = _values(random, tensor.dtype, shape, strings)
+    return arrays
+
+
+def resized(array: Array, shape: list[int]) -> Array:
+    """The array repeated or cut along each axis to ``shape``."""
+    for axis, size in enumerate(shape):
+        array = np.take(array, np.arange(size) % max(1, array.shape[axis]), axis)
+    return array
+
+
+def first_row(signature: Signature, arrays: Arrays, batchable: bool) -> dict[str, Array]:
+    """What the runtime warms up with: one row of a batch, or the whole sample."""
+    return {t.name: arrays[t.name][:1] if batchable else arrays[t.name] for t in signature.inputs}
+
+
+def _values(random: np.random.Generator, dtype: str, shape: list[int], strings: Strings) -> Array:
+    kind = BY_NAME[dtype].numpy
+    count = int(np.prod(shape))
+    if dtype == "string":
+        flat = np.empty(count, object)
+        flat[:] = strings(random, count)
+        return flat.reshape(shape)
+    if dtype == "bool":
+        return random.integers(0, 2, shape).astype(bool)
+    if np.issubdtype(kind, np.integer):
+        return random.integers(0, 256 if dtype == "uint8" else 2, shape).astype(kind)
+    return random.random(shape).astype(kind)
+
+
+def _given(arrays: Mapping[str, Array], signature: str, tensor: Tensor) -> Array | None:
+    array = arrays.get(f"{signature}/{tensor.name}", arrays.get(tensor.name))
+    if array is None:
+        return None
+    shape = tensor.shape
+    fits = shape is None or (
+        array.ndim == len(shape)
+        and all(want in (-1, size) for want, size in zip(shape, array.shape, strict=True))
+    )
+    if not fits:
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            f"`samples`: {tensor.name!r} has the shape {list(array.shape)}, the model's input "
+            f"has {list(shape or ())} (-1 is any size)",
+        )
+    return _cast(array, tensor)
+
+
+def _cast(array: Array, tensor: Tensor) -> Array:
+    if tensor.dtype == "string":
+        encoded = np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
+        return np.array(encoded.tolist(), object).reshape(array.shape)
+    kind = BY_NAME[tensor.dtype].numpy
+    if array.dtype.kind in "SUOV" or not np.can_cast(array.dtype, kind, "same_kind"):
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            f"`samples`: {tensor.name!r} is {array.dtype}, the model's input is {tensor.dtype}",
+        )
+    return array.astype(kind)
+
+
+def _batches(signature: Signature, arrays: Mapping[str, Array | None]) -> Iterator[Arrays]:
+    whole = {name: array for name, array in arrays.items() if array is not None}
+    free = all(tensor.shape and tensor.shape[0] == -1 for tensor in signature.inputs)
+    lengths = {len(array) for array in whole.values()} if free else set()
+    if len(lengths) != 1:
+        yield whole
+        return
+    for start in range(0, min(lengths.pop(), _ROWS * _BATCHES), _ROWS):
+        yield {name: array[start : start + _ROWS] for name, array in whole.items()}

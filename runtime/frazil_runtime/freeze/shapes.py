@@ -1,0 +1,150 @@
+"""The smallest sizes a signature accepts, found by running it.
+
+TensorFlow checks little of a feed's shape, and oneDNN answers a VALID convolution of an image
+smaller than its kernel with uninitialised memory instead of an error. So the runtime refuses what
+is smaller than what was seen to work here.
+
+Method: all free dimensions at 1, 2, 4 … until the model runs, with no convolution's input smaller
+than its kernel; then bisection of that common size; then of each dimension alone, the others held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from frazil_runtime.freeze.graphdef import ancestors
+from frazil_runtime.freeze.runner import Arrays, Runner
+from frazil_runtime.manifest import Signature, Tensor
+
+Dimension = tuple[str, int]  # input's name and axis
+Sizes = Mapping[Dimension, int]
+Probe = Callable[[Sizes], Arrays]
+
+_LARGEST = 1024
+_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv3D")
+
+
+def smallest(
+    runner: Runner, signature: Signature, probe: Probe, known: Sizes | None
+) -> Sizes | None:
+    """The smallest size of each free dimension; None where no size was found to work.
+
+    ``probe`` makes inputs of given sizes; ``known`` are sizes of a real sample. The leading
+    dimension is tried as a number of rows, which may be 1, before it is searched as the others.
+    """
+    accepts = _acceptance(runner, signature, probe)
+    every = free_dimensions(signature)
+    rows = {dimension: 1 for dimension in every if dimension[1] == 0}
+    for fixed in [rows, {}] if rows else [{}]:
+        free = [dimension for dimension in every if dimension not in fixed]
+        start = _start(accepts, free, fixed, known)
+        if start is not None:
+            return _shrink(accepts, free, start)
+    return None
+
+
+def free_dimensions(signature: Signature) -> list[Dimension]:
+    """The dimensions of the inputs that a client chooses."""
+    return [
+        (tensor.name, axis)
+        for tensor in signature.inputs
+        for axis, size in enumerate(tensor.shape or ())
+        if size == -1
+    ]
+
+
+def with_minimum(tensor: Tensor, sizes: Sizes) -> Tensor:
+    """The input with its smallest sizes noted; fixed dimensions are their own minimum."""
+    if tensor.shape is None:
+        return tensor
+    minimum = tuple(
+        sizes[tensor.name, axis] if size == -1 else size for axis, size in enumerate(tensor.shape)
+    )
+    return replace(tensor, minimum=minimum)
+
+
+def _start(
+    accepts: Callable[[Sizes], bool], free: list[Dimension], fixed: Sizes, known: Sizes | None
+) -> Sizes | None:
+    size = 1
+    while size <= (_LARGEST if free else 1):
+        sizes = {**fixed, **dict.fromkeys(free, size)}
+        if accepts(sizes):
+            return {**fixed, **dict.fromkeys(free, _bisect(accepts, sizes, free))}
+        size *= 2
+    if known and accepts({**known, **fixed}):
+        return {**known, **fixed}
+    return None
+
+
+def _shrink(accepts: Callable[[Sizes], bool], free: list[Dimension], sizes: Sizes) -> Sizes:
+    for dimension in free:
+        sizes = {**sizes, dimension: _bisect(accepts, sizes, [dimension])}
+    return sizes
+
+
+def _bisect(accepts: Callable[[Sizes], bool], sizes: Sizes, dimensions: list[Dimension]) -> int:
+    """The smallest common size of ``dimensions`` that is accepted, at most what it is now."""
+    low, high = 1, sizes[dimensions[0]] if dimensions else 1
+    while low < high:
+        middle = (low + high) // 2
+        if accepts({**sizes, **dict.fromkeys(dimensions, middle)}):
+            high = middle
+        else:
+            low = middle + 1
+    return high
+
+
+def _acceptance(runner: Runner, signature: Signature, probe: Probe) -> Callable[[Sizes], bool]:
+    windows = list(_windows(runner.graph))
+    fetches = [[t.tensor for t in signature.outputs], [shape for shape, _ in windows]]
+
+    def accepts(sizes: Sizes) -> bool:
+        arrays = probe(sizes)
+        feeds = {tensor.tensor: arrays[tensor.name] for tensor in signature.inputs}
+        try:
+            _, shapes = runner.session.run(fetches, feeds)
+        except (tf.errors.OpError, ValueError):
+            return False
+        needed = [kernel for _, kernel in windows]
+        return all(
+            size >= least
+            for shape, kernel in zip(shapes, needed, strict=True)
+            for size, least in zip(shape, kernel, strict=True)
+        )
+
+    return accepts
+
+
+def _windows(graph: tf.Graph) -> Iterator[tuple[Any, list[int]]]:
+    """Of each VALID convolution: a tensor of its input's shape, and the least that may be.
+
+    Those under control flow are left out: a branch not taken has no shape to look at.
+    """
+    definition = graph.as_graph_def()
+    kinds = {node.name: node.op for node in definition.node}
+    for operation in graph.get_operations():
+        if operation.type not in _CONVOLUTIONS or operation.get_attr("padding") != b"VALID":
+            continue
+        above = {kinds[name] for name in ancestors(definition, [operation.name])}
+        kernel = operation.inputs[1].shape
+        if above & {"Enter", "Switch"} or not kernel.is_fully_defined():
+            continue
+        with graph.as_default():
+            yield tf.shape(operation.inputs[0]), _least(operation, kernel.as_list())
+
+
+def _least(operation: Any, kernel: list[int]) -> list[int]:
+    """Per axis of the input: (kernel - 1) · dilation + 1 in space, nothing elsewhere."""
+    space = kernel[:-2]
+    layout = operation.get_attr("data_format").decode()
+    axes = [axis for axis, letter in enumerate(layout) if letter not in "NC"]
+    dilations = operation.get_attr("dilations")
+    least = [0] * len(layout)
+    for axis, size in zip(axes, space, strict=True):
+        least[axis] = (size - 1) * dilations[axis] + 1
+    return least

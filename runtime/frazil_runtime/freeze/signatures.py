@@ -1,0 +1,139 @@
+"""TensorFlow's SignatureDefs, and those a user names, as the manifest's signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
+from tensorflow.core.framework.types_pb2 import DataType
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
+
+from frazil_runtime.contract import Exit
+from frazil_runtime.dtypes import BY_ENUM
+from frazil_runtime.freeze.graphdef import ancestors, node_name, tensor_name
+from frazil_runtime.freeze.names import nearest
+from frazil_runtime.freeze.request import FreezeError, FreezeRequest
+from frazil_runtime.manifest import Signature, Tensor
+
+_REFERENCE = 100  # types.proto: DT_FLOAT_REF is DT_FLOAT + 100, a variable's own tensor
+
+
+def from_definition(definition: SignatureDef) -> Signature:
+    """A SavedModel's signature; a sparse tensor becomes three named ones.
+
+    Raises FreezeError (UNSUPPORTED_MODEL) that names a ragged, resource, variant or quantised
+    tensor.
+    """
+    return Signature(
+        inputs=tuple(_tensors(definition.inputs)),
+        outputs=tuple(_tensors(definition.outputs)),
+        method=definition.method_name or Signature.method,
+    )
+
+
+def from_request(graph: GraphDef, request: FreezeRequest) -> Signature:
+    """The signature of ``request.inputs`` and ``request.outputs``.
+
+    Without inputs these are the placeholders that the outputs depend on, under their node's names.
+    Raises FreezeError (TENSOR_NOT_FOUND) with the nearest names in the graph.
+    """
+    outputs = {alias: tensor_name(name) for alias, name in request.outputs.items()}
+    imported = _import(graph)
+    found = [_find(imported, "output", alias, name) for alias, name in outputs.items()]
+    inputs = {alias: tensor_name(name) for alias, name in request.inputs.items()}
+    if not inputs:
+        names = placeholders(graph, list(outputs.values()))
+        inputs = {name: tensor_name(name) for name in names}
+    return Signature(
+        inputs=tuple(_find(imported, "input", alias, name) for alias, name in inputs.items()),
+        outputs=tuple(found),
+    )
+
+
+def placeholders(graph: GraphDef, outputs: list[str], stop: tuple[str, ...] = ()) -> list[str]:
+    """The placeholders without a default that ``outputs`` depend on, not looking past ``stop``."""
+    needed = ancestors(graph, outputs, stop) - {node_name(name) for name in stop}
+    kinds = ("Placeholder", "PlaceholderV2")
+    return sorted(node.name for node in graph.node if node.name in needed and node.op in kinds)
+
+
+def require_fed(graph: GraphDef, name: str, signature: Signature) -> None:
+    """FreezeError (TENSOR_NOT_FOUND) that names the placeholders nobody would feed."""
+    stop = tuple(tensor.tensor for tensor in signature.inputs)
+    missing = placeholders(graph, [tensor.tensor for tensor in signature.outputs], stop)
+    if missing:
+        raise FreezeError(
+            Exit.TENSOR_NOT_FOUND,
+            f"the outputs of signature {name!r} also depend on the placeholders "
+            f"{', '.join(missing)}: name them in `inputs`, or give them a value in `feeds`",
+        )
+
+
+def _find(graph: Any, role: str, alias: str, name: str) -> Tensor:
+    try:
+        tensor = graph.get_tensor_by_name(name)
+    except (KeyError, ValueError) as error:
+        known = [t.name for operation in graph.get_operations() for t in operation.outputs]
+        wanted = alias if node_name(name) == alias else f"{alias}={name}"
+        raise FreezeError(
+            Exit.TENSOR_NOT_FOUND,
+            f"{role} {wanted!r} is not in the graph{nearest(name, known)}",
+        ) from error
+    return _tensor(alias, name, tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto())
+
+
+def _import(graph: GraphDef) -> Any:
+    imported = tf.Graph()
+    with imported.as_default():
+        tf.graph_util.import_graph_def(graph, name="")
+    return imported
+
+
+def _tensors(infos: Mapping[str, TensorInfo]) -> Iterator[Tensor]:
+    for alias in sorted(infos):
+        info = infos[alias]
+        if info.HasField("coo_sparse"):
+            sparse = info.coo_sparse
+            names = sparse.indices_tensor_name, sparse.values_tensor_name
+            yield from _sparse(alias, info, (*names, sparse.dense_shape_tensor_name))
+        elif info.HasField("composite_tensor"):
+            spec = info.composite_tensor.type_spec
+            kind = spec.TypeSpecClass.Name(spec.type_spec_class)
+            if kind != "SPARSE_TENSOR_SPEC":
+                raise _unsupported(alias, "ragged" if "RAGGED" in kind else kind.lower())
+            parts = info.composite_tensor.components
+            yield from _sparse(alias, parts[1], tuple(part.name for part in parts))
+        else:
+            yield _tensor(alias, info.name, info.dtype, info.tensor_shape)
+
+
+def _sparse(alias: str, info: TensorInfo, names: tuple[str, ...]) -> Iterator[Tensor]:
+    """A tf.SparseTensor's components, under their names in its constructor."""
+    rank = -1 if info.tensor_shape.unknown_rank else len(info.tensor_shape.dim) or -1
+    indices, values, dense_shape = names
+    yield Tensor(f"{alias}/indices", indices, "int64", (-1, rank))
+    yield Tensor(f"{alias}/values", values, _dtype(alias, info.dtype), (-1,))
+    yield Tensor(f"{alias}/dense_shape", dense_shape, "int64", (rank,))
+
+
+def _tensor(alias: str, name: str, dtype: int, shape: TensorShapeProto) -> Tensor:
+    dims = None if shape.unknown_rank else tuple(int(dim.size) for dim in shape.dim)
+    return Tensor(alias, name, _dtype(alias, dtype), dims)
+
+
+def _dtype(alias: str, enum: int) -> str:
+    enum = enum % _REFERENCE
+    if enum not in BY_ENUM:
+        raise _unsupported(alias, DataType.Name(enum).removeprefix("DT_").lower())
+    return BY_ENUM[enum].name
+
+
+def _unsupported(alias: str, kind: str) -> FreezeError:
+    return FreezeError(
+        Exit.UNSUPPORTED_MODEL,
+        f"{alias!r} is a {kind} tensor, which no client can send or read: "
+        "export a signature with dense or sparse tensors",
+    )
