@@ -27,5 +27,10 @@ class InferenceError(Exception):
         self.code = code
 
 
+def invalid(message: str) -> InferenceError:
+    """The client's mistake, to be raised."""
+    return InferenceError(Code.INVALID_ARGUMENT, message)
+
+
 class ArtifactError(Exception):
     """An artifact that cannot be served; the message becomes the pod's last line."""

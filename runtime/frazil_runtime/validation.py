@@ -40,18 +40,24 @@ def check_outputs(signature: Signature, wanted: tuple[str, ...]) -> tuple[str, .
     return wanted or known
 
 
-def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> list[Array]:
-    """The arrays in the signature's feed order, each of the right name, dtype and shape."""
+def check_names(signature: Signature, names: Iterable[str]) -> None:
+    """Raise where ``names`` are not exactly those of the signature's inputs."""
     known = tuple(tensor.name for tensor in signature.inputs)
-    for name in inputs:
+    given = tuple(names)
+    for name in given:
         if name not in known:
             raise _invalid(f'input "{name}" is not in the signature; it has {_names(known)}')
     for name in known:
-        if name not in inputs:
+        if name not in given:
             raise _invalid(f'input "{name}" is missing; the signature has {_names(known)}')
+
+
+def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> list[Array]:
+    """The arrays in the signature's feed order, each of the right name, dtype and shape."""
+    check_names(signature, inputs)
     for tensor in signature.inputs:
         _check(tensor, inputs[tensor.name])
-    return [inputs[name] for name in known]
+    return [inputs[tensor.name] for tensor in signature.inputs]
 
 
 def check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:

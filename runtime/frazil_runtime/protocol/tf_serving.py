@@ -1,0 +1,146 @@
+"""TensorFlow Serving's REST API v1: the predict call.
+
+Documents and texts as of tensorflow_serving/g3doc/api_rest.md and util/json_tensor.cc. Where its
+errors repeat the client's whole document, these repeat its beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from frazil_runtime.engine import Array, InferRequest
+from frazil_runtime.errors import InferenceError, invalid
+from frazil_runtime.manifest import Manifest, Signature
+from frazil_runtime.protocol import documents
+from frazil_runtime.protocol.tensors import from_nested, is_b64, nested, nested_rows
+from frazil_runtime.validation import check_names, find_signature
+
+_BYTES_SUFFIX: Final = "_bytes"  # outputs so named are binary and travel as {"b64": …}
+
+
+@dataclass(frozen=True, slots=True)
+class Predict:
+    """A decoded call; ``rows``: it came, and is answered, row by row (``instances``)."""
+
+    request: InferRequest
+    rows: bool
+
+
+def decode(body: bytes, manifest: Manifest) -> Predict:
+    """Read ``{"signature_name"?, "instances": […]}`` or ``{"signature_name"?, "inputs": …}``."""
+    document = documents.parse(body)
+    if type(document) is not dict:
+        raise _malformed(body, "Is not object")
+    name = document.get("signature_name", "")
+    if type(name) is not str:
+        raise _malformed(
+            body, "not formatted correctly. 'signature_name' key must be a string value."
+        )
+    name = name or manifest.default_signature
+    signature = find_signature(manifest, name)
+    match "instances" in document, "inputs" in document:
+        case True, False:
+            inputs = _from_rows(signature, _instances(body, document["instances"]))
+        case False, True:
+            inputs = _from_columns(signature, document["inputs"])
+        case True, True:
+            raise _malformed(
+                body,
+                "Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
+                "to exist ",
+            )
+        case _:
+            raise invalid("Missing 'inputs' or 'instances' key")
+    return Predict(InferRequest(name, inputs), rows="instances" in document)
+
+
+def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
+    """Write ``{"predictions": …}`` for rows, else ``{"outputs": …}``; a sole output has no name.
+
+    NaN, Infinity and -Infinity are written as such, which strict readers of JSON refuse.
+    """
+    if call.rows:
+        return documents.write({"predictions": _to_rows(outputs)})
+    values = {name: nested(array, as_b64=_is_binary(name)) for name, array in outputs.items()}
+    return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
+
+
+def _instances(body: bytes, instances: object) -> list[Any]:
+    if type(instances) is not list:
+        raise _malformed(body, "Expecting 'instances' to be an list/array")
+    if not instances:
+        raise _malformed(body, "No values in 'instances' array")
+    return instances
+
+
+def _from_rows(signature: Signature, instances: list[Any]) -> dict[str, Array]:
+    """The rows of the sole input, or for each instance an object with every input's row."""
+    if not _is_object(instances[0]):
+        if len(signature.inputs) != 1:
+            raise invalid(
+                "instances is a plain list, but expecting list of objects as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        return {signature.inputs[0].name: from_nested(signature.inputs[0], instances)}
+    names = {tensor.name for tensor in signature.inputs}
+    for at, instance in enumerate(instances):
+        if type(instance) is not dict:
+            raise invalid(f"Expecting object but got list at item {at} of input list")
+        if instance.keys() != names:
+            raise invalid(
+                f"Failed to process element: {at} of 'instances' list. JSON object: "
+                f"{documents.echo(instance)} keys must be equal to: {','.join(sorted(names))}"
+            )
+    return {
+        tensor.name: from_nested(tensor, [instance[tensor.name] for instance in instances])
+        for tensor in signature.inputs
+    }
+
+
+def _from_columns(signature: Signature, value: Any) -> dict[str, Array]:
+    """Each input by its name, or the sole input bare."""
+    if not _is_object(value):
+        if len(signature.inputs) != 1:
+            raise invalid(
+                "inputs is a plain value/list, but expecting an object as multiple "
+                "input tensors required as per tensorinfo_map"
+            )
+        return {signature.inputs[0].name: from_nested(signature.inputs[0], value)}
+    for tensor in signature.inputs:
+        if tensor.name not in value:
+            raise invalid(f"Missing named input: {tensor.name} in 'inputs' object.")
+    check_names(signature, value)
+    return {tensor.name: from_nested(tensor, value[tensor.name]) for tensor in signature.inputs}
+
+
+def _to_rows(outputs: Mapping[str, Array]) -> Any:
+    """The outputs' rows beside each other: they must be equally many."""
+    expected = -1
+    for name, array in outputs.items():
+        if not array.ndim:
+            raise invalid(f"Tensor name: {name} has no shape information ")
+        if expected not in (-1, len(array)):
+            raise invalid(
+                f"Tensor name: {name} has inconsistent batch size: {len(array)} "
+                f"expecting: {expected}"
+            )
+        expected = len(array)
+    if len(outputs) == 1:
+        ((name, array),) = outputs.items()
+        return nested(array, as_b64=_is_binary(name))
+    columns = [nested_rows(array, as_b64=_is_binary(name)) for name, array in outputs.items()]
+    return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _is_object(value: object) -> bool:
+    return type(value) is dict and not is_b64(value)
+
+
+def _is_binary(name: str) -> bool:
+    return name.endswith(_BYTES_SUFFIX)
+
+
+def _malformed(body: bytes, what: str) -> InferenceError:
+    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")
