@@ -50,7 +50,8 @@ def answers(name: str, call: Call, samples: Sequence[Arrays]) -> list[Answer]:
         raise FreezeError(
             Exit.PROOF_FAILED,
             f"signature {name!r}: the model accepts no sample, so nothing can be proved "
-            f"({reason}). Give real inputs in `checkpoint.samples`, an npz with arrays named as the inputs",
+            f"({reason}). Give real inputs in `checkpoint.samples`, an npz with arrays named as "
+            "the inputs",
         )
     return found
 
