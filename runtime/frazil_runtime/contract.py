@@ -30,6 +30,7 @@ ENV_VERSION: Final = (
 ENV_ARTIFACT: Final = "FRAZIL_ARTIFACT"  # sha256-<hex>, looked up below the store's prefix
 ENV_CACHE_DIR: Final = "FRAZIL_CACHE_DIR"  # where artifacts are kept on disk
 ENV_DRAIN_SECONDS: Final = "FRAZIL_DRAIN_SECONDS"
+ENV_CPU_REQUEST: Final = "FRAZIL_CPU_REQUEST"  # millicores; the slots where there is no CPU limit
 
 ENV_STORE_URL: Final = "FRAZIL_STORE_URL"  # s3://bucket[/prefix], gs://…, az://…, file:///…
 ENV_STORE_PREFIX: Final = "FRAZIL_STORE_PREFIX"  # <cluster>/<namespace>
@@ -54,7 +55,11 @@ WARMUP: Final = "warmup.npz"
 
 
 class Exit(IntEnum):
-    """Exit codes of the freezer. From 10 on the user must act: a retry would end the same way."""
+    """Exit codes of the freezer and of ``frazil serve``.
+
+    From 10 on the user must act: a retry would end the same way. RETRY is the infrastructure's
+    fault: the store cannot be reached, a disk is full.
+    """
 
     OK = 0
     RETRY = 1

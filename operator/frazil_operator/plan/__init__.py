@@ -1,1 +1,106 @@
-"""Pure: what the cluster should hold for one model."""
+"""Pure: what the cluster should hold for one model, and what its status says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ValidationError
+
+from frazil_operator import names, status
+from frazil_operator.api import Model
+from frazil_operator.observed import Object, Observed, Plan, Ref
+from frazil_operator.plan import network, serving
+from frazil_operator.plan.children import Children
+from frazil_operator.plan.conflict import conflict
+from frazil_operator.plan.decision import Decision, decide
+from frazil_operator.plan.events import story
+from frazil_operator.plan.freezing import POLL, reference
+from frazil_operator.revision import Revision, expired
+from frazil_operator.settings import Settings
+
+LOOK_AGAIN = 5.0  # seconds between looks at pods that the cluster cannot run
+
+
+def plan(observed: Observed, settings: Settings) -> Plan:
+    """What to do about one model, from one gathering of all that concerns it."""
+    before = observed.model.get("status") or {}
+    if "deletionTimestamp" in observed.model["metadata"]:
+        return Plan(status=before)
+    try:
+        model = Model.parse(observed.model)
+    except ValidationError as error:
+        after = status.refused(observed, "InvalidSpec", _readable(error))
+        return Plan(status=after, events=story(before, after))
+    if found := conflict(model, observed):
+        after = status.refused(observed, found.reason, found.message, final=found.final)
+        return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
+    children = Children.sort(model, observed)
+    decision = decide(model, children, observed, settings)
+    after = status.project(decision, observed)
+    return Plan(
+        apply=tuple(_apply(decision, children)),
+        delete=(*decision.freezing.delete, *_delete(decision, children)),
+        status=after,
+        events=story(before, after),
+        requeue_after=_requeue(decision),
+    )
+
+
+def _apply(decision: Decision, children: Children) -> Iterator[Object]:
+    """The children that shall be. Memory first, then who is selected, then how many serve."""
+    model, step = decision.model, decision.step
+    yield from decision.freezing.apply
+    gone = {revision.name for revision in _expired(decision)}
+    for revision in decision.revisions.values():
+        if revision.name not in gone:
+            yield serving.controller_revision(model, revision)
+    if step.traffic is not None:
+        yield network.service(model, step.traffic)
+        yield network.headless(model, step.traffic)
+        yield network.disruption_budget(model)
+    for name, replicas in step.replicas.items():
+        if name in decision.revisions and name not in gone:
+            yield serving.deployment(model, decision.revisions[name], replicas)
+
+
+def _delete(decision: Decision, children: Children) -> Iterator[Ref]:
+    """What nothing needs any more: revisions beyond the history, and pods without a revision."""
+    model = decision.model
+    for revision in _expired(decision):
+        if revision.name in children.deployments:
+            yield reference(children.deployments[revision.name])
+        name = names.revision(model.name, revision.name)
+        yield Ref("apps/v1", "ControllerRevision", model.namespace, name)
+    for name, deployment in children.deployments.items():
+        orphan = name not in decision.revisions and not decision.step.replicas.get(name)
+        if orphan:
+            yield reference(deployment)
+
+
+def _expired(decision: Decision) -> tuple[Revision, ...]:
+    """The revisions beyond the history; never one that serves, is wanted, or still has pods."""
+    traffic = decision.step.traffic
+    kept = {name for name, fleet in decision.scene.fleets.items() if fleet.pods or fleet.wanted}
+    kept |= {traffic.stable} if traffic else set()
+    kept |= {decision.target.name} if decision.target else set()
+    return expired(decision.revisions, kept, decision.model.spec.rollout.revision_history)
+
+
+def _requeue(decision: Decision) -> float | None:
+    """When to look again: pods are not watched, so not before everything rests."""
+    fleets = decision.scene.fleets
+    stable = decision.scene.traffic.stable if decision.scene.traffic else None
+    leaving = any(fleet.pods for name, fleet in fleets.items() if name != stable)
+    if decision.fault is not None and decision.scene.target is not None:
+        return LOOK_AGAIN
+    if leaving or (decision.scene.target is not None and not decision.settled):
+        return POLL
+    return decision.freezing.requeue_after
+
+
+def _readable(error: ValidationError) -> str:
+    """Which fields of the spec cannot be read, and why."""
+    found = (
+        f"spec.{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+    )
+    return "; ".join(found)

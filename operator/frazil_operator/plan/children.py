@@ -1,0 +1,75 @@
+"""Pure: the observed objects, sorted by what they are to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from frazil_operator import names
+from frazil_operator.api import Model
+from frazil_operator.objects import controller
+from frazil_operator.observed import Object, Observed
+from frazil_operator.plan.pods import answers, is_finished, is_ready, is_terminating
+from frazil_operator.revision import Revision
+from frazil_operator.rollout import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The model's own children. Revisions, Deployments and serving pods go by revision name."""
+
+    jobs: tuple[Object, ...]
+    revisions: Mapping[str, Revision]
+    deployments: Mapping[str, Object]
+    service: Object | None
+    pods: Mapping[str, tuple[Object, ...]]
+
+    @classmethod
+    def sort(cls, model: Model, observed: Observed) -> Children:
+        """What of the observed objects the model controls."""
+        own = [body for body in observed.children if controller(body).get("uid") == model.uid]
+
+        def kind(which: str) -> Iterable[Object]:
+            return (body for body in own if body["kind"] == which)
+
+        services = (s for s in kind("Service") if s["metadata"]["name"] == model.name)
+        return cls(
+            jobs=tuple(kind("Job")),
+            revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
+            deployments={_revision(body): body for body in kind("Deployment")},
+            service=next(services, None),
+            pods=_by_revision(model, observed.pods),
+        )
+
+    def fleets(self) -> dict[str, Fleet]:
+        """The pods of each revision, counted."""
+        return {name: self._fleet(name) for name in {*self.deployments, *self.pods}}
+
+    def size(self) -> int:
+        """Serving pods of all revisions that are not on their way out."""
+        return sum(not is_terminating(pod) for pods in self.pods.values() for pod in pods)
+
+    def _fleet(self, name: str) -> Fleet:
+        deployment, pods = self.deployments.get(name), self.pods.get(name, ())
+        revision = self.revisions.get(name)
+        return Fleet(
+            wanted=deployment["spec"].get("replicas", 1) if deployment else 0,
+            pods=len(pods),
+            ready=sum(map(is_ready, pods)),
+            answering=sum(map(answers, pods)),
+            proven=revision is None or not revision.trial_since,
+        )
+
+
+def _revision(body: Object) -> str:
+    return str(body["metadata"]["labels"][names.REVISION])
+
+
+def _by_revision(model: Model, pods: Iterable[Object]) -> dict[str, tuple[Object, ...]]:
+    """The serving pods; those that came to their end (evicted ones) count no more."""
+    found: dict[str, tuple[Object, ...]] = {}
+    for pod in pods:
+        if pod["metadata"].get("labels", {}).get(names.SERVING) != model.name or is_finished(pod):
+            continue
+        found[_revision(pod)] = (*found.get(_revision(pod), ()), pod)
+    return found

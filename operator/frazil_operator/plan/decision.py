@@ -1,0 +1,114 @@
+"""Pure: all that was found out and decided about one model, before it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from frazil_operator import names, rollout
+from frazil_operator.api import Model
+from frazil_operator.observed import Observed
+from frazil_operator.plan import network
+from frazil_operator.plan.children import Children
+from frazil_operator.plan.faults import serving_fault
+from frazil_operator.plan.freeze import freeze_hash
+from frazil_operator.plan.freezing import Freezing, freezing
+from frazil_operator.plan.pods import Blame, Fault
+from frazil_operator.plan.serving import pod_template
+from frazil_operator.revision import Revision, Verdict, revision_name
+from frazil_operator.rollout import Scene, Step
+from frazil_operator.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where a model stands and what comes next.
+
+    ``target`` is the revision that the spec asks for, None until it is frozen, and may have been
+    rejected. ``scene`` is what is there, ``step`` what shall be. ``settled`` says that the target
+    alone serves and is complete. ``fault`` is why pods are missing; ``revisions`` are all there
+    are, the target among them.
+    """
+
+    model: Model
+    freezing: Freezing
+    target: Revision | None
+    revisions: Mapping[str, Revision]
+    scene: Scene
+    step: Step
+    settled: bool
+    fault: Fault | None
+    pods: int
+
+
+def decide(model: Model, children: Children, observed: Observed, settings: Settings) -> Decision:
+    """Look at everything once, and decide."""
+    frozen = freezing(model, observed, children.jobs, children.revisions, settings)
+    traffic = network.traffic(children.service)
+    now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    target = _target(model, frozen, children, settings)
+    fault = None
+    if target is not None:
+        if traffic is None or traffic.stable != target.name:
+            target = target.on_trial(now)
+        fault = _fault(model, children, target.name, observed)
+        target = _judged(model, target, fault)
+    fleets = children.fleets()
+    scene = Scene(
+        size=model.replicas,
+        surge=rollout.surge(model.spec.rollout.max_surge, model.replicas),
+        target=target.name if target is not None and target.verdict is None else None,
+        traffic=traffic,
+        fleets=fleets,
+    )
+    settled = rollout.settled(scene)
+    if settled and target is not None and model.replicas > 0:
+        target = replace(target, trial_since="")
+    if fault is None and traffic is not None and not settled:
+        fault = _fault(model, children, traffic.stable, observed)
+    known = dict(children.revisions) | ({target.name: target} if target else {})
+    return Decision(
+        model=model,
+        freezing=frozen,
+        target=target,
+        revisions=known,
+        scene=scene,
+        step=rollout.step(scene),
+        settled=settled,
+        fault=fault,
+        pods=children.size(),
+    )
+
+
+def _target(
+    model: Model, frozen: Freezing, children: Children, settings: Settings
+) -> Revision | None:
+    """The revision that spec and artifact ask for: the one there is, or a new one."""
+    if frozen.artifact is None:
+        return None
+    name = revision_name(model, frozen.artifact)
+    there = children.revisions.get(name)
+    if there is not None:
+        retry = model.annotations.get(names.RETRY, "")
+        return replace(there, freeze=freeze_hash(model)).forgiven(retry)
+    number = 1 + max((r.number for r in children.revisions.values()), default=0)
+    template = pod_template(model, name, number, frozen.artifact, settings)
+    return Revision(name, number, frozen.artifact, freeze_hash(model), template)
+
+
+def _judged(model: Model, target: Revision, fault: Fault | None) -> Revision:
+    """The target, rejected if it is on trial and failed by its own fault."""
+    on_trial = bool(target.trial_since) and target.verdict is None
+    if not on_trial or fault is None or fault.blame is not Blame.MODEL:
+        return target
+    retry = model.annotations.get(names.RETRY, "")
+    return replace(target, verdict=Verdict(fault.reason, fault.message, retry))
+
+
+def _fault(model: Model, children: Children, revision: str, observed: Observed) -> Fault | None:
+    return serving_fault(
+        children.deployments.get(revision),
+        children.pods.get(revision, ()),
+        model.spec.rollout.progress_deadline_seconds,
+        observed.now,
+    )

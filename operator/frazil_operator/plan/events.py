@@ -1,0 +1,71 @@
+"""Pure: the sentences of a model's story, told when the status shows a transition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from frazil_operator.observed import Event
+
+Status = Mapping[str, Any]
+
+
+def story(before: Status, after: Status) -> tuple[Event, ...]:
+    """What happened between two statuses, in order."""
+    return (*_frozen(before, after), *_rolled(before, after), *_ended(before, after))
+
+
+def _frozen(before: Status, after: Status) -> Iterator[Event]:
+    was, now = _condition(before, "Frozen"), _condition(after, "Frozen")
+    if now.get("reason") == "Freezing" and was.get("reason") not in ("Freezing", "Queued"):
+        yield Event("Normal", "FreezeStarted", "Freezing the checkpoint")
+    if now.get("reason") == "Queued" and was.get("reason") != "Queued":
+        yield Event("Normal", "FreezeQueued", _sentence(now))
+    if now.get("status") == "True" and was.get("message") != now["message"]:
+        yield Event("Normal", "Frozen", _sentence(now))
+
+
+def _rolled(before: Status, after: Status) -> Iterator[Event]:
+    candidate, stable = _revision(after, "candidate"), _revision(after, "stable")
+    if candidate and candidate != _revision(before, "candidate"):
+        place = f", in place of {stable}" if stable else ""
+        yield Event("Normal", "RolloutStarted", f"Rolling out revision {candidate}{place}")
+    if stable and stable != _revision(before, "stable"):
+        message = f"Revision {stable} has the traffic: {after['stable']['checkpoint']}"
+        yield Event("Normal", "RolloutCompleted", message)
+    if _revision(after, "rejected") and after["rejected"] != before.get("rejected"):
+        meanwhile = f"; revision {stable} goes on serving" if stable else ""
+        message = f"{after['rejected']['reason']}: {after['rejected']['message']}{meanwhile}"
+        yield Event("Warning", "Rejected", message)
+
+
+def _ended(before: Status, after: Status) -> Iterator[Event]:
+    was, now = _condition(before, "Ready"), _condition(after, "Ready")
+    rejected = "rejected" in after
+    failed = now.get("status") == "False" and not rejected
+    if failed and (was.get("status") != "False" or was.get("reason") != now["reason"]):
+        frozen = _condition(after, "Frozen").get("status") == "False"
+        word = "FreezeFailed" if frozen and "Frozen" in _types(after) else "Stalled"
+        yield Event("Warning", word, f"{now['reason']}: {now['message']}")
+    if was.get("status") == "False" and now.get("status") != "False" and "rejected" not in before:
+        yield Event("Normal", "Recovered", f"No longer {was['reason']}")
+    if now.get("reason") == "Parked" and was.get("reason") != "Parked":
+        yield Event("Normal", "Parked", _sentence(now))
+
+
+def _condition(status: Status, kind: str) -> Mapping[str, Any]:
+    conditions = status.get("conditions") or ()
+    return next((c for c in conditions if c["type"] == kind), {})
+
+
+def _types(status: Status) -> set[str]:
+    return {c["type"] for c in status.get("conditions") or ()}
+
+
+def _revision(status: Status, which: str) -> str:
+    return str((status.get(which) or {}).get("revision", ""))
+
+
+def _sentence(condition: Mapping[str, Any]) -> str:
+    text = str(condition["message"])
+    return text[:1].upper() + text[1:]

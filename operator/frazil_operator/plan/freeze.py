@@ -1,0 +1,183 @@
+"""Pure: the freeze Job, one pod of three containers in a row over one folder.
+
+``fetch`` has the source's credentials, ``convert`` runs TensorFlow on untrusted input and has none,
+``publish`` has the store's. The names of Jobs are hashes of their inputs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from frazil_operator import names
+from frazil_operator.api import Acts, Model, acting
+from frazil_operator.plan.objects import (
+    CONTAINER_SECURITY,
+    TMP,
+    child,
+    common_labels,
+    env,
+    mount,
+    placement,
+)
+from frazil_operator.revision import digest
+from frazil_operator.settings import Settings
+from frazil_runtime import contract
+
+WORK_DIR = "/work"
+PVC_ROOT = "/pvc"
+BACKOFF_LIMIT = 3
+WORK_LIMIT = "20Gi"  # of the work folder, where spec.freeze.resources says no ephemeral-storage
+
+
+def freeze_hash(model: Model) -> str:
+    """What is frozen: equal for equal artifacts. Not how: the Job's image and resources."""
+    return digest(
+        {
+            "checkpoint": acting(model.spec.checkpoint, Acts.ON_ARTIFACT),
+            "freeze": acting(model.spec.freeze, Acts.ON_ARTIFACT),
+            "refreeze": model.annotations.get(names.REFREEZE),
+        },
+        16,
+    )
+
+
+def job_options(model: Model) -> str:
+    """How the user wants it frozen: another answer replaces a Job that has not finished."""
+    return digest(
+        {
+            "checkpoint": acting(model.spec.checkpoint, Acts.ON_JOB),
+            "freeze": acting(model.spec.freeze, Acts.ON_JOB),
+        }
+    )
+
+
+def job_name(model: Model, settings: Settings) -> str:
+    """The name of the Job that would be made now."""
+    inputs = [freeze_hash(model), job_options(model), settings.freezer_image]
+    return names.freeze_job(model.name, digest(inputs))
+
+
+def freeze_request(model: Model) -> dict[str, Any]:
+    """The fields of the freezer's FreezeRequest."""
+    checkpoint, freeze = model.spec.checkpoint, model.spec.freeze
+    return {
+        "uri": checkpoint.uri,
+        "format": checkpoint.format,
+        "inputs": checkpoint.inputs,
+        "outputs": checkpoint.outputs,
+        "feeds": checkpoint.feeds,
+        "samples": checkpoint.samples or "",
+        "signature": checkpoint.signature,
+        "tags": checkpoint.tags,
+        "digest": checkpoint.digest or "",
+        "optimize": freeze.optimize,
+        "tolerance": freeze.tolerance,
+    }
+
+
+def freeze_job(model: Model, settings: Settings) -> dict[str, Any]:
+    """The Job, suspended: it starts when it is its turn."""
+    labels = {names.FREEZE: freeze_hash(model)}
+    spec = {
+        "suspend": True,
+        "backoffLimit": BACKOFF_LIMIT,
+        "activeDeadlineSeconds": model.spec.freeze.timeout_seconds,
+        "podFailurePolicy": {"rules": _failure_rules()},
+        "template": {
+            "metadata": {"labels": common_labels(model) | labels},
+            "spec": _pod(model, settings),
+        },
+    }
+    return child(
+        model,
+        names.Child("batch/v1", "Job", job_name(model, settings)),
+        {"spec": spec},
+        labels=labels,
+        annotations={names.JOB_OPTIONS: job_options(model)},
+    )
+
+
+def _failure_rules() -> list[dict[str, Any]]:
+    """A drained node costs no attempt; an error that the user must mend ends the Job at once."""
+    mend = [
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": stage,
+                "operator": "In",
+                "values": [int(code) for code in contract.USER_ERRORS],
+            },
+        }
+        for stage in contract.STAGES
+    ]
+    disruption = {"type": "DisruptionTarget", "status": "True"}
+    return [{"action": "Ignore", "onPodConditions": [disruption]}, *mend]
+
+
+def _pod(model: Model, settings: Settings) -> dict[str, Any]:
+    claims = _claims(model)
+    fetch, convert, publish = (_container(model, stage, settings) for stage in contract.STAGES)
+    secret = model.spec.checkpoint.secret_name
+    fetch["envFrom"] = _secrets(names.STORE_READ, *([secret] if secret else ()))
+    fetch["volumeMounts"] += [
+        mount(volume, f"{PVC_ROOT}/{claim}") | {"readOnly": True}
+        for volume, claim in claims.items()
+    ]
+    publish["envFrom"] = _secrets(names.STORE_WRITE)
+    return placement(model.spec.freeze) | {
+        "restartPolicy": "Never",
+        "initContainers": [fetch, convert],
+        "containers": [publish],
+        "volumes": [
+            {"name": "work", "emptyDir": {"sizeLimit": _work_limit(model)}},
+            {"name": "tmp", "emptyDir": {}},
+            *(
+                {"name": volume, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+                for volume, claim in claims.items()
+            ),
+        ],
+    }
+
+
+def _container(model: Model, stage: str, settings: Settings) -> dict[str, Any]:
+    resources = model.spec.freeze.resources.model_dump(by_alias=True, exclude_none=True)
+    return {
+        "name": stage,
+        "image": settings.freezer_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "args": ["freeze-stage", stage],
+        "env": env(
+            {
+                contract.ENV_FREEZE_REQUEST: json.dumps(freeze_request(model), sort_keys=True),
+                contract.ENV_FREEZER_VERSION: settings.freezer_image,
+                contract.ENV_WORK_DIR: WORK_DIR,
+                contract.ENV_PVC_ROOT: PVC_ROOT,
+                contract.ENV_STORE_PREFIX: f"{settings.cluster}/{model.namespace}",
+            }
+        ),
+        "resources": resources,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [mount("work", WORK_DIR), mount("tmp", TMP)],
+    }
+
+
+def _secrets(*secrets: str) -> list[dict[str, Any]]:
+    return [{"secretRef": {"name": secret}} for secret in secrets]
+
+
+def _claims(model: Model) -> Mapping[str, str]:
+    """Volume name → claim, for each pvc://claim/path that the freezer reads."""
+    checkpoint = model.spec.checkpoint
+    uris = (checkpoint.uri, checkpoint.samples or "")
+    claims = {uri.split("/")[2] for uri in uris if uri.startswith("pvc://")}
+    return {f"source-{number}": claim for number, claim in enumerate(sorted(claims))}
+
+
+def _work_limit(model: Model) -> int | str:
+    """How much the work folder may hold: checkpoint and artifact together."""
+    resources = model.spec.freeze.resources
+    said = (resources.limits or {}) | (resources.requests or {})
+    return said.get("ephemeral-storage", WORK_LIMIT)

@@ -1,0 +1,83 @@
+"""Pure: the Service, its headless twin, and the PodDisruptionBudget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from frazil_operator import names
+from frazil_operator.api import Model
+from frazil_operator.observed import Object
+from frazil_operator.plan.objects import child
+from frazil_operator.rollout import Traffic
+from frazil_runtime import contract
+
+HTTP = 80
+
+
+def service(model: Model, traffic: Traffic) -> dict[str, Any]:
+    """The Service that clients use: its selector is the operator's memory of who is stable."""
+    said = model.spec.service
+    port = {"name": "http", "port": HTTP, "targetPort": "http", "protocol": "TCP"}
+    return child(
+        model,
+        names.Child("v1", "Service", names.service(model.name)),
+        {"spec": {"type": said.type, "selector": _selector(model, traffic), "ports": [port]}},
+        labels=said.labels,
+        annotations=dict(said.annotations) | {names.STABLE: traffic.stable},
+    )
+
+
+def headless(model: Model, traffic: Traffic) -> dict[str, Any]:
+    """The pods' own addresses, for clients that balance themselves."""
+    port = {
+        "name": "http",
+        "port": contract.HTTP_PORT,
+        "targetPort": "http",
+        "protocol": "TCP",
+    }
+    return child(
+        model,
+        names.Child("v1", "Service", names.headless(model.name)),
+        {
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "None",
+                "publishNotReadyAddresses": False,
+                "selector": _selector(model, traffic),
+                "ports": [port],
+            }
+        },
+    )
+
+
+def disruption_budget(model: Model) -> dict[str, Any]:
+    """A node drain takes one pod at a time, and never waits for one that is broken."""
+    return child(
+        model,
+        names.Child("policy/v1", "PodDisruptionBudget", names.disruption_budget(model.name)),
+        {
+            "spec": {
+                "maxUnavailable": 1,
+                "unhealthyPodEvictionPolicy": "AlwaysAllow",
+                "selector": {"matchLabels": {names.SERVING: model.name}},
+            }
+        },
+    )
+
+
+def traffic(service: Object | None) -> Traffic | None:
+    """Whom the live Service selects; None where there is no Service that says so."""
+    if service is None:
+        return None
+    selector = service["spec"].get("selector") or {}
+    annotations = service["metadata"].get("annotations") or {}
+    if names.REVISION in selector:
+        return Traffic(selector[names.REVISION])
+    if names.STABLE in annotations:
+        return Traffic(annotations[names.STABLE], wide=True)
+    return None
+
+
+def _selector(model: Model, traffic: Traffic) -> dict[str, str]:
+    narrow = {} if traffic.wide else {names.REVISION: traffic.stable}
+    return {names.SERVING: model.name} | narrow

@@ -1,0 +1,139 @@
+"""Pure: a revision's pod template, its ControllerRevision and its Deployment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from frazil_operator import names
+from frazil_operator.api import Model, Serving
+from frazil_operator.plan.objects import (
+    CONTAINER_SECURITY,
+    TMP,
+    child,
+    common_labels,
+    env,
+    mount,
+    placement,
+)
+from frazil_operator.revision import Artifact, Revision
+from frazil_operator.settings import Settings
+from frazil_runtime import contract
+
+CONTAINER = "runtime"
+CACHE_DIR = "/var/cache/frazil"
+
+
+def pod_template(
+    model: Model, revision: str, number: int, artifact: Artifact, settings: Settings
+) -> dict[str, Any]:
+    """The pods of a revision, rendered once: what the ControllerRevision keeps."""
+    serving = model.spec.serving
+    return {
+        "metadata": {"labels": common_labels(model) | pod_labels(model.name, revision)},
+        "spec": placement(serving)
+        | _scheduling(serving, model.name)
+        | {
+            "terminationGracePeriodSeconds": serving.termination_grace_period_seconds,
+            "containers": [_container(model, revision, number, artifact, settings)],
+            "volumes": [{"name": "cache", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+        },
+    }
+
+
+def pod_labels(model: str, revision: str) -> dict[str, str]:
+    """What tells a revision's serving pods from all others."""
+    return {names.SERVING: model, names.REVISION: revision}
+
+
+def controller_revision(model: Model, revision: Revision) -> dict[str, Any]:
+    """The operator's memory of one revision."""
+    identity = names.Child(
+        "apps/v1", "ControllerRevision", names.revision(model.name, revision.name)
+    )
+    return child(
+        model,
+        identity,
+        {"revision": revision.number, "data": revision.data},
+        labels={names.REVISION: revision.name},
+        annotations=revision.annotations,
+    )
+
+
+def deployment(model: Model, revision: Revision, replicas: int) -> dict[str, Any]:
+    """The pods of one revision. Its template never changes, so its own strategy never acts."""
+    identity = names.Child("apps/v1", "Deployment", names.revision(model.name, revision.name))
+    spec = {
+        "replicas": replicas,
+        "revisionHistoryLimit": 0,
+        "progressDeadlineSeconds": model.spec.rollout.progress_deadline_seconds,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "selector": {"matchLabels": pod_labels(model.name, revision.name)},
+        "template": revision.template,
+    }
+    return child(model, identity, {"spec": spec}, labels={names.REVISION: revision.name})
+
+
+def _scheduling(serving: Serving, model: str) -> dict[str, Any]:
+    """Affinity, spreading and priority; a spread without a selector is over this model's pods."""
+    said = serving.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_none=True,
+        include={"affinity", "topology_spread_constraints", "priority_class_name"},
+    )
+    own = {"labelSelector": {"matchLabels": {names.SERVING: model}}}
+    spread = [own | constraint for constraint in said.get("topologySpreadConstraints", ())]
+    return said | ({"topologySpreadConstraints": spread} if spread else {})
+
+
+def _container(
+    model: Model, revision: str, number: int, artifact: Artifact, settings: Settings
+) -> dict[str, Any]:
+    serving = model.spec.serving
+    variables = {
+        contract.ENV_MODEL_NAME: model.name,
+        contract.ENV_REVISION: revision,
+        contract.ENV_VERSION: str(number),
+        contract.ENV_ARTIFACT: artifact.name,
+        contract.ENV_CACHE_DIR: CACHE_DIR,
+        contract.ENV_DRAIN_SECONDS: str(serving.drain_seconds),
+        contract.ENV_STORE_PREFIX: f"{settings.cluster}/{model.namespace}",
+    }
+    own = serving.model_dump(mode="json", by_alias=True, exclude_none=True, include={"env"})
+    return {
+        "name": CONTAINER,
+        "image": serving.image or settings.runtime_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "args": ["serve"],
+        "env": [*env(variables), _cpu_request(), *own.get("env", ())],
+        "envFrom": [{"secretRef": {"name": names.STORE_READ}}],
+        "ports": [
+            {"name": "http", "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
+            {"name": "admin", "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
+        ],
+        "resources": serving.resources.model_dump(by_alias=True, exclude_none=True),
+        "readinessProbe": _probe(contract.READY_PATH, period=1, failures=2),
+        "livenessProbe": _probe(contract.LIVE_PATH, period=10, failures=6),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": [mount("cache", CACHE_DIR), mount("tmp", TMP)],
+    }
+
+
+def _cpu_request() -> dict[str, Any]:
+    """How many requests run at once where there is no CPU limit: the cgroup does not say."""
+    reference = {"containerName": CONTAINER, "resource": "requests.cpu", "divisor": "1m"}
+    return {"name": contract.ENV_CPU_REQUEST, "valueFrom": {"resourceFieldRef": reference}}
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    """The admin port answers from the start, so a model that loads for long is not killed."""
+    return {
+        "httpGet": {"path": path, "port": "admin"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5 if period > 1 else 1,
+        "failureThreshold": failures,
+    }

@@ -1,0 +1,234 @@
+"""Pure: the status as a projection of what is there, its conditions as ordered checks.
+
+``Available``: something serves now. ``Ready``: True when what the spec asks for serves; Unknown
+while something is under way; False only when a person must act, and then ``Stalled`` is True.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from frazil_operator import names
+from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
+from frazil_operator.observed import Object, Observed
+from frazil_operator.plan.decision import Decision
+
+
+class Check(NamedTuple):
+    """One aspect of the state: True, False or Unknown, a CamelCase word, and what to do."""
+
+    status: str
+    reason: str
+    message: str
+
+
+def project(decision: Decision, observed: Observed) -> dict[str, Any]:
+    """The whole status. Wiping the old one loses nothing but the times of transitions."""
+    ready = _ready(decision)
+    checks = {
+        "Accepted": Check("True", "Accepted", "the spec is valid"),
+        "Frozen": Check(*_frozen(decision)),
+        "Available": _available(decision),
+        "Progressing": _progressing(ready),
+        "Ready": ready,
+    }
+    model = decision.model
+    said = Status(
+        observed_generation=model.generation,
+        replicas=decision.pods,
+        selector=f"{names.SERVING}={model.name}",
+        url=names.url(model.namespace, model.name),
+        stable=_stable(decision),
+        candidate=_candidate(decision),
+        rejected=_rejected(decision),
+    )
+    return _dump(said) | {"conditions": _conditions(checks, observed)}
+
+
+def refused(observed: Observed, reason: str, message: str, *, final: bool = True) -> dict[str, Any]:
+    """The status of a model that nothing can be done about; what serves goes on serving."""
+    body = observed.model
+    verdict = Check("False" if final else "Unknown", reason, message)
+    checks = {"Accepted": verdict, "Ready": verdict, "Progressing": _progressing(verdict)}
+    before = body.get("status") or {}
+    kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in _before(body)}
+    kept.pop("Stalled", None)
+    generation = {"observedGeneration": body["metadata"].get("generation", 0)}
+    return dict(before) | generation | {"conditions": _conditions(kept | checks, observed)}
+
+
+def _ready(decision: Decision) -> Check:
+    """The first that applies. Its reason is the STATUS that `kubectl get` shows."""
+    for check in (_not_frozen, _is_rejected, _is_stalled, _is_rolling, _is_parked):
+        if (found := check(decision)) is not None:
+            return found
+    ready, size = _target_ready(decision), decision.scene.size
+    short = f"; {decision.fault.message}" if decision.fault and ready < size else ""
+    return Check("True", "Ready", f"{ready} of {size} pods serve {_what(decision)}{short}")
+
+
+def _not_frozen(decision: Decision) -> Check | None:
+    frozen = decision.freezing
+    if frozen.status == "True":
+        return None
+    return Check(frozen.status, frozen.reason, frozen.message)
+
+
+def _is_rejected(decision: Decision) -> Check | None:
+    target = decision.target
+    if target is None or target.verdict is None:
+        return None
+    advice = f"change the spec, or annotate the model with {names.RETRY} to try it again"
+    message = f"revision {target.name} was rejected: {target.verdict.message}; {advice}"
+    return Check("False", target.verdict.reason, message)
+
+
+def _is_stalled(decision: Decision) -> Check | None:
+    """A fault is news for Ready while the target is not what serves, or nothing serves."""
+    if decision.fault is None or (_alone(decision) and _proven(decision)):
+        return None
+    return Check("False", decision.fault.reason, decision.fault.message)
+
+
+def _is_rolling(decision: Decision) -> Check | None:
+    if decision.settled or (_alone(decision) and _proven(decision)):
+        return None
+    traffic, size = decision.scene.traffic, decision.scene.size
+    ready = _target_ready(decision)
+    message = f"{ready} of {size} pods of {_what(decision)} are ready"
+    if traffic is not None and traffic.stable != decision.scene.target:
+        message += f"; revision {traffic.stable} serves meanwhile"
+    return Check("Unknown", "RollingOut", message)
+
+
+def _is_parked(decision: Decision) -> Check | None:
+    if decision.scene.size > 0:
+        return None
+    return Check("True", "Parked", "spec.replicas is 0: nothing serves until it is raised")
+
+
+def _available(decision: Decision) -> Check:
+    serving = _in_service(decision)
+    if serving:
+        return Check("True", "Serving", f"{serving} pods serve at {_url(decision)}")
+    if decision.scene.size == 0:
+        return Check("False", "Parked", "spec.replicas is 0")
+    return Check("False", "NoReadyPods", "no pod is ready to serve")
+
+
+def _progressing(ready: Check) -> Check:
+    """Whether something is under way: exactly while nobody knows how it ends."""
+    return Check("True" if ready.status == "Unknown" else "False", ready.reason, ready.message)
+
+
+def _frozen(decision: Decision) -> tuple[str, str, str]:
+    frozen = decision.freezing
+    return frozen.status, frozen.reason, frozen.message
+
+
+def _alone(decision: Decision) -> bool:
+    """Whether the target alone is selected, something of it serves, and nobody else answers."""
+    scene = decision.scene
+    if scene.traffic is None or scene.traffic.wide or scene.traffic.stable != scene.target:
+        return False
+    others = (fleet for name, fleet in scene.fleets.items() if name != scene.target)
+    return _target_ready(decision) > 0 and all(fleet.answering == 0 for fleet in others)
+
+
+def _proven(decision: Decision) -> bool:
+    """Size counts only until it was reached once: scaling never flips Ready."""
+    return decision.target is not None and not decision.target.trial_since
+
+
+def _target_ready(decision: Decision) -> int:
+    target = decision.scene.target
+    return decision.scene.fleet(target).ready if target else 0
+
+
+def _in_service(decision: Decision) -> int:
+    scene = decision.scene
+    if scene.traffic is None:
+        return 0
+    if scene.traffic.wide:
+        return sum(fleet.ready for fleet in scene.fleets.values())
+    return scene.fleet(scene.traffic.stable).ready
+
+
+def _stable(decision: Decision) -> StableStatus | None:
+    traffic = decision.scene.traffic
+    revision = decision.revisions.get(traffic.stable) if traffic else None
+    if revision is None or (revision.trial_since and not decision.settled):
+        return None
+    return StableStatus(
+        revision=revision.name,
+        artifact=revision.artifact.name,
+        checkpoint=revision.artifact.checkpoint,
+        replicas=decision.scene.fleet(revision.name).ready,
+    )
+
+
+def _candidate(decision: Decision) -> CandidateStatus | None:
+    target, size = decision.target, decision.scene.size
+    if target is None or target.verdict or not target.trial_since or decision.settled:
+        return None
+    return CandidateStatus(
+        revision=target.name,
+        artifact=target.artifact.name,
+        step=f"{_target_ready(decision)}/{size}",
+        since=target.trial_since,
+    )
+
+
+def _rejected(decision: Decision) -> RejectedStatus | None:
+    target = decision.target
+    if target is None or target.verdict is None:
+        return None
+    return RejectedStatus(
+        revision=target.name, reason=target.verdict.reason, message=target.verdict.message
+    )
+
+
+def _what(decision: Decision) -> str:
+    target = decision.target
+    return f"revision {target.name} ({target.artifact.checkpoint})" if target else "no revision"
+
+
+def _url(decision: Decision) -> str:
+    return names.url(decision.model.namespace, decision.model.name)
+
+
+def _conditions(checks: Mapping[str, Check], observed: Observed) -> list[dict[str, Any]]:
+    """As metav1.Condition; the time of the last transition is kept unless the status flips."""
+    before = {c["type"]: c for c in _before(observed.model)}
+    now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    generation = observed.model["metadata"].get("generation", 0)
+
+    def written(kind: str, check: Check) -> dict[str, Any]:
+        old: Mapping[str, Any] = before.get(kind, {})
+        same = old.get("status") == check.status
+        return {
+            "type": kind,
+            "status": check.status,
+            "observedGeneration": generation,
+            "lastTransitionTime": old["lastTransitionTime"] if same else now,
+            "reason": check.reason,
+            "message": check.message,
+        }
+
+    return [written(kind, check) for kind, check in _with_stalled(checks)]
+
+
+def _with_stalled(checks: Mapping[str, Check]) -> Iterator[tuple[str, Check]]:
+    yield from checks.items()
+    ready = checks["Ready"]
+    if ready.status == "False":
+        yield "Stalled", Check("True", ready.reason, ready.message)
+
+
+def _before(body: Object) -> Iterable[Mapping[str, Any]]:
+    return (body.get("status") or {}).get("conditions") or ()
+
+
+def _dump(status: Status) -> dict[str, Any]:
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
