@@ -25,6 +25,7 @@ def write_artifact(
     directory: Path,
     build: Callable[[], object],
     signatures: Mapping[str, Signature],
+    *,
     samples: Mapping[str, Mapping[str, Any]] | None = None,
     files: Mapping[str, bytes] | None = None,
     initialization: tuple[str, ...] = (),
@@ -81,4 +82,4 @@ DIGITS = {
 def write_digits(directory: Path) -> Manifest:
     """The artifact of ``digits``, with one row to warm up with."""
     samples = {"serving_default": {"x": np.zeros((1, 784), np.float32)}}
-    return write_artifact(directory, digits, DIGITS, samples)
+    return write_artifact(directory, digits, DIGITS, samples=samples)

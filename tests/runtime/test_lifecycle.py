@@ -1,0 +1,70 @@
+"""The admin port's answers in each state of the process."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from frazil_runtime.lifecycle import Lifecycle, State
+from frazil_runtime.metrics import Metrics
+from frazil_runtime.transport import admin
+from frazil_runtime.transport.admin import AdminApp
+
+
+async def get(app: AdminApp, path: str) -> tuple[int, str]:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    await app({"type": "http", "method": "GET", "path": path}, receive, send)
+    start, body = sent
+    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
+    return start["status"], body["body"].decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "text"),
+    [
+        pytest.param(State.LOADING, 503, "loading the model\n", id="loading"),
+        pytest.param(State.WARMING, 503, "warming up\n", id="warming up"),
+        pytest.param(State.READY, 200, "ready\n", id="ready"),
+        pytest.param(State.DRAINING, 503, "draining\n", id="draining"),
+    ],
+)
+async def test_readiness_while(
+    state: State, status: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin, "PATIENCE", 0)
+    lifecycle = Lifecycle()
+    lifecycle.enter(state)
+    app = AdminApp(lifecycle, Metrics())
+    assert await get(app, "/readyz") == (status, text)
+    assert await get(app, "/healthz") == (200, "ok\n")
+
+
+async def test_a_probe_that_comes_early_is_answered_at_readiness() -> None:
+    lifecycle = Lifecycle()
+    probe = asyncio.create_task(get(AdminApp(lifecycle, Metrics()), "/readyz"))
+    await asyncio.sleep(0)
+    assert not probe.done()
+    lifecycle.enter(State.READY)
+    assert await probe == (200, "ready\n")
+
+
+async def test_metrics_are_there_before_the_model_is() -> None:
+    status, text = await get(AdminApp(Lifecycle(), Metrics()), "/metrics")
+    assert status == 200
+    assert "frazil_ready 0.0" in text
+
+
+async def test_other_paths_are_answered_with_those_there_are() -> None:
+    assert await get(AdminApp(Lifecycle(), Metrics()), "/") == (
+        404,
+        "the admin port has /healthz /readyz /metrics\n",
+    )
