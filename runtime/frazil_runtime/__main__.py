@@ -13,7 +13,8 @@ from importlib.metadata import version
 
 from frazil_runtime import logs, settings
 from frazil_runtime.capi.library import LibraryError, load_library
-from frazil_runtime.errors import ArtifactError
+from frazil_runtime.contract import Exit
+from frazil_runtime.errors import ArtifactError, ArtifactUnavailableError
 from frazil_runtime.freeze import cli as freeze
 from frazil_runtime.listeners import ListenError, Listeners
 
@@ -46,13 +47,18 @@ def _serve(arguments: argparse.Namespace) -> int:
 
         app.serve(read, listeners)
     except settings.SettingsError as error:
-        logs.log.error("%s", error)
-        return 2  # as argparse does
-    except (ArtifactError, LibraryError, ListenError) as error:
-        # The last line: what Kubernetes shows of a container that failed.
-        logs.log.error("cannot serve: %s", " ".join(str(error).split()))
-        return 1
-    return 0
+        return _failed(error, 2)  # as argparse does
+    except (ArtifactUnavailableError, LibraryError, ListenError) as error:
+        return _failed(error, Exit.RETRY)
+    except ArtifactError as error:
+        return _failed(error, Exit.INVALID_ARTIFACT)
+    return Exit.OK
+
+
+def _failed(error: Exception, code: int) -> int:
+    """Say why in one line, the last one: Kubernetes shows it of a container that failed."""
+    logs.log.error("cannot serve: %s", " ".join(str(error).split()))
+    return code
 
 
 def _open_tensorflow() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import uvloop
+from uvicorn import Server
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
@@ -25,8 +26,9 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
+from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
-from frazil_runtime.transport.server import Server, serving
+from frazil_runtime.transport.server import serving
 
 # Each return from C to Python waits up to this long (seconds) while another thread computes: at
 # the default of 5 ms, decoding one request delays the runs of all others by milliseconds.
@@ -116,7 +118,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         await _unless_stopped(warm_up(engine, loaded.samples), signals)
         _describe(metrics, lifecycle, engine, loaded.model, settings)
         app = HttpApp(engine, loaded.model, metrics, lifecycle)
-        http = await rooms.enter_async_context(serving(app, listeners.http))
+        http = await rooms.enter_async_context(serving(app, listeners.http, Connection))
         log.info("listening on %s", address(listeners.http))
         lifecycle.enter(State.READY)
         _announce(metrics, loaded.model)

@@ -72,6 +72,7 @@ class Exit(IntEnum):
     DIGEST_MISMATCH = 16
     PROOF_FAILED = 17
     INVALID_REQUEST = 18
+    INVALID_ARTIFACT = 19  # of serve: damaged, missing, or of a graph that does not run here
 
     @property
     def reason(self) -> str:

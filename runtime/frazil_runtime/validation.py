@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from frazil_runtime import dtypes
-from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.errors import invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 
 MAX_RANK: Final = 254  # of tensorflow::TensorShape; one more is a failed CHECK
@@ -26,7 +26,7 @@ def find_signature(manifest: Manifest, name: str) -> Signature:
     try:
         return manifest.signatures[name]
     except KeyError:
-        raise _invalid(
+        raise invalid(
             f'Serving signature key "{name}" not found; the model has {_names(manifest.signatures)}'
         ) from None
 
@@ -36,7 +36,7 @@ def check_outputs(signature: Signature, wanted: tuple[str, ...]) -> tuple[str, .
     known = tuple(tensor.name for tensor in signature.outputs)
     for name in wanted:
         if name not in known:
-            raise _invalid(f'output "{name}" is not in the signature; it has {_names(known)}')
+            raise invalid(f'output "{name}" is not in the signature; it has {_names(known)}')
     return wanted or known
 
 
@@ -46,10 +46,10 @@ def check_names(signature: Signature, names: Iterable[str]) -> None:
     given = tuple(names)
     for name in given:
         if name not in known:
-            raise _invalid(f'input "{name}" is not in the signature; it has {_names(known)}')
+            raise invalid(f'input "{name}" is not in the signature; it has {_names(known)}')
     for name in known:
         if name not in given:
-            raise _invalid(f'input "{name}" is missing; the signature has {_names(known)}')
+            raise invalid(f'input "{name}" is missing; the signature has {_names(known)}')
 
 
 def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> list[Array]:
@@ -64,39 +64,35 @@ def check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
     """Raise where ``shape`` is none that ``tensor`` accepts, or none that exists."""
     expected = f'input "{tensor.name}" must have shape {_shape(tensor)}, got {list(shape)}'
     if any(size < 0 for size in shape):
-        raise _invalid(f"{expected}: a dimension is negative")
+        raise invalid(f"{expected}: a dimension is negative")
     if len(shape) > MAX_RANK:
-        raise _invalid(f'input "{tensor.name}" has {len(shape)} dimensions of at most {MAX_RANK}')
+        raise invalid(f'input "{tensor.name}" has {len(shape)} dimensions of at most {MAX_RANK}')
     itemsize = dtypes.BY_NAME[tensor.dtype].numpy.itemsize
     # Zero dimensions count as one: TensorFlow multiplies in order, and may overflow before the 0.
     if math.prod(max(size, 1) for size in shape) * max(itemsize, 24) > MAX_BYTES:
-        raise _invalid(f'input "{tensor.name}" of shape {list(shape)} is too large to exist')
+        raise invalid(f'input "{tensor.name}" of shape {list(shape)} is too large to exist')
     if tensor.shape is None:
         return
     if len(shape) != len(tensor.shape):
-        raise _invalid(f"{expected}: {len(shape)} dimensions instead of {len(tensor.shape)}")
+        raise invalid(f"{expected}: {len(shape)} dimensions instead of {len(tensor.shape)}")
     smallest = tensor.minimum or (0,) * len(shape)
     for axis, (size, fixed, least) in enumerate(zip(shape, tensor.shape, smallest, strict=True)):
         if fixed >= 0 and size != fixed:
-            raise _invalid(f"{expected}: dimension {axis} is {size} instead of {fixed}")
+            raise invalid(f"{expected}: dimension {axis} is {size} instead of {fixed}")
         if size < least:
-            raise _invalid(f"{expected}: dimension {axis} is {size}, the least is {least}")
+            raise invalid(f"{expected}: dimension {axis} is {size}, the least is {least}")
 
 
 def _check(tensor: Tensor, array: Array) -> None:
     dtype = dtypes.BY_NAME[tensor.dtype]
     if array.dtype != dtype.numpy:
-        raise _invalid(f'input "{tensor.name}" must be {tensor.dtype}, got {array.dtype.name}')
+        raise invalid(f'input "{tensor.name}" must be {tensor.dtype}, got {array.dtype.name}')
     check_shape(tensor, array.shape)
     if dtype.is_string:
         for element in array.flat:
             if type(element) is not bytes:
                 kind = type(element).__name__
-                raise _invalid(f'input "{tensor.name}" must hold bytes, got {kind}')
-
-
-def _invalid(message: str) -> InferenceError:
-    return InferenceError(Code.INVALID_ARGUMENT, message)
+                raise invalid(f'input "{tensor.name}" must hold bytes, got {kind}')
 
 
 def _names(names: Iterable[str]) -> str:
