@@ -10,6 +10,7 @@ class Code(Enum):
 
     INVALID_ARGUMENT = 400
     NOT_FOUND = 404
+    REQUEST_TIMEOUT = 408
     PAYLOAD_TOO_LARGE = 413
     RESOURCE_EXHAUSTED = 429
     CANCELLED = 499
@@ -34,3 +35,7 @@ def invalid(message: str) -> InferenceError:
 
 class ArtifactError(Exception):
     """An artifact that cannot be served; the message becomes the pod's last line."""
+
+
+class ArtifactUnavailableError(ArtifactError):
+    """An artifact that cannot be had now: the store or the disk is at fault, not the model."""

@@ -12,7 +12,6 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from frazil_runtime.listeners import BACKLOG
-from frazil_runtime.transport.connections import Connection
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
