@@ -26,7 +26,6 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
-from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.server import serving
 
@@ -118,7 +117,8 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         await _unless_stopped(warm_up(engine, loaded.samples), signals)
         _describe(metrics, lifecycle, engine, loaded.model, settings)
         app = HttpApp(engine, loaded.model, metrics, lifecycle)
-        http = await rooms.enter_async_context(serving(app, listeners.http, Connection))
+        rooms.callback(app.close)
+        http = await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         lifecycle.enter(State.READY)
         _announce(metrics, loaded.model)

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from frazil_runtime.listeners import BACKLOG
 
@@ -24,18 +23,15 @@ KEEP_ALIVE: Final = 75
 
 
 @asynccontextmanager
-async def serving(
-    app: App, listener: socket.socket, protocol: type[asyncio.Protocol] = HttpToolsProtocol
-) -> AsyncIterator[Server]:
+async def serving(app: App, listener: socket.socket) -> AsyncIterator[Server]:
     """Serve ``app`` on ``listener``, from here to the end of the block.
 
-    ``protocol`` is uvicorn's for a connection, or one derived from it.
     At the end: stop listening, close idle connections, finish what is in flight. Setting
     ``force_exit`` on the server gives up on the last.
     """
     config = Config(
         app,
-        http=protocol,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
