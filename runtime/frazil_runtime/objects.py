@@ -1,68 +1,114 @@
-"""Opens object stores: the checkpoint's (its AWS_*, GOOGLE_*, AZURE_*) and Frazil's own."""
+"""Opens object stores: the checkpoint's (its AWS_*, GOOGLE_*, AZURE_*) and Frazil's own.
+
+Never one with the other's settings: obstore fills what it is not told from the process's
+environment, so what must not come from there is always told.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
-from obstore.store import ClientConfig, LocalStore, ObjectStore, S3Config, from_url
+from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, S3Store, from_url
 
 from frazil_runtime import contract
 
+if TYPE_CHECKING:  # obstore has these as types alone
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config, S3Credential
+
+# A transfer ends when it stalls, not when it is long: obstore's default is 30 s for all of it.
+_CLIENT: Final[ClientConfig] = {
+    "connect_timeout": "5s",
+    "read_timeout": "30s",
+    "timeout": "1day",
+}
+# Seconds, not minutes: whoever called is tried again by Kubernetes, and says why meanwhile.
+_RETRY: Final[RetryConfig] = {"max_retries": 7, "retry_timeout": timedelta(seconds=60)}
+
 
 def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
-    """A store at ``url`` with the credentials the provider's own variables name.
+    """A store rooted at ``url``, with the credentials that the provider's own variables name.
 
     s3:// reads AWS_* (an AWS_ENDPOINT_URL means path-style addressing, http allowed), gs:// and
-    az:// what obstore reads of GOOGLE_* and AZURE_*. Raises obstore's errors.
+    az:// what obstore reads of GOOGLE_* and AZURE_*, https:// nothing: a query in the URL, such as
+    a signature, goes with every request. Raises obstore's errors and ValueError.
     """
-    endpoint = environ.get("AWS_ENDPOINT_URL", "")
     if url.startswith("s3://"):
         return _s3(
             url,
-            endpoint=endpoint,
-            region=environ.get("AWS_REGION", environ.get("AWS_DEFAULT_REGION", "")),
+            endpoint=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
+            region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", ""),
             key=environ.get("AWS_ACCESS_KEY_ID", ""),
             secret=environ.get("AWS_SECRET_ACCESS_KEY", ""),
             token=environ.get("AWS_SESSION_TOKEN", ""),
         )
-    return _other(url)
+    if url.startswith(("https://", "http://")):
+        return HTTPStore(url, client_options=_CLIENT | {"allow_http": True}, retry_config=_RETRY)
+    if url.startswith("file://"):
+        return LocalStore.from_url(url)
+    return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
 
 
 def open_frazil_store(environ: Mapping[str, str]) -> ObjectStore:
     """Frazil's own store from FRAZIL_STORE_*, rooted at its prefix (cluster and namespace).
 
-    Raises KeyError when FRAZIL_STORE_URL is not set, else obstore's errors.
+    The key's id and secret are for s3:// what AWS calls so, for az:// the account's name and key,
+    for gs:// the secret is a service account's JSON. Without a secret the pod's own identity
+    counts. Raises KeyError when FRAZIL_STORE_URL is not set, else obstore's errors.
     """
     url = environ[contract.ENV_STORE_URL].rstrip("/")
     prefix = environ.get(contract.ENV_STORE_PREFIX, "").strip("/")
     url = f"{url}/{prefix}" if prefix else url
+    key = environ.get(contract.ENV_STORE_ACCESS_KEY_ID, "")
+    secret = environ.get(contract.ENV_STORE_SECRET_ACCESS_KEY, "")
     if url.startswith("s3://"):
         return _s3(
             url,
             endpoint=environ.get(contract.ENV_STORE_ENDPOINT, ""),
             region=environ.get(contract.ENV_STORE_REGION, ""),
-            key=environ.get(contract.ENV_STORE_ACCESS_KEY_ID, ""),
-            secret=environ.get(contract.ENV_STORE_SECRET_ACCESS_KEY, ""),
+            key=key,
+            secret=secret,
         )
-    return _other(url)
+    common: dict[str, Any] = {"client_options": _CLIENT, "retry_config": _RETRY}
+    if secret and url.startswith("az://"):
+        return AzureStore.from_url(url, account_name=key, account_key=secret, **common)
+    if secret and url.startswith("gs://"):
+        return GCSStore.from_url(url, service_account_key=secret, **common)
+    if url.startswith("file://"):
+        return LocalStore.from_url(url, mkdir=True)
+    return from_url(url, **common)
 
 
 def _s3(
     url: str, *, endpoint: str, region: str, key: str, secret: str, token: str = ""
 ) -> ObjectStore:
-    config: S3Config = {"region": region or "us-east-1"}
-    options: ClientConfig = {}
-    if endpoint:
-        config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-        options = {"allow_http": endpoint.startswith("http://")}
+    region = region or "us-east-1"
+    endpoint = endpoint or f"https://s3.{region}.amazonaws.com"
+    config: S3Config = {
+        "region": region,
+        "aws_endpoint_url_s3": endpoint,
+        "virtual_hosted_style_request": False,
+    }
+    client: ClientConfig = _CLIENT | {"allow_http": endpoint.startswith("http://")}
+    provider: dict[str, Any] = {}
     if key:
-        config |= {"access_key_id": key, "secret_access_key": secret}
-    if token:
-        config |= {"session_token": token}
-    return from_url(url, config=config, client_options=options)
-
-
-def _other(url: str) -> ObjectStore:
-    if url.startswith("file://"):
-        return LocalStore.from_url(url, mkdir=True)
-    return from_url(url)
+        credential: S3Credential = {
+            "access_key_id": key,
+            "secret_access_key": secret,
+            "token": token or None,
+            "expires_at": None,
+        }
+        config |= {"skip_signature": False}
+        # Not in `config`: beside a key from there the environment's session token would be sent.
+        provider = {"credential_provider": lambda: credential}
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    # Not S3Store.from_url: it does not know the endpoint by this name, the one that wins.
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=config,
+        client_options=client,
+        retry_config=_RETRY,
+        **provider,
+    )

@@ -1,0 +1,106 @@
+"""Moves objects to disk as streams, and says what went wrong in words that lead somewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from obstore import exceptions
+
+from frazil_runtime.manifest import File
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+CHUNK: Final = 1 << 20  # bytes held at once
+
+
+class Failure(Enum):
+    """Why a store did not give what it was asked for."""
+
+    NOT_FOUND = "nothing there"
+    FORBIDDEN = "access denied"
+    REFUSED = "the request was refused"
+    UNAVAILABLE = "out of reach"  # the one that another try may mend
+
+
+class TruncatedError(Exception):
+    """A stream ended early, or the object changed while it was read."""
+
+
+# What obstore raises when a store fails, and download().
+STORE_ERRORS: Final = (exceptions.BaseError, FileNotFoundError, PermissionError, TruncatedError)
+_HTTP_STATUS: Final = re.compile(r"non-2xx status code: (\d{3})[^:]*(?::.*?<Message>(.*?)<)?", re.S)
+_RETRIED_STATUS: Final = (408, 409, 412, 425, 429)
+
+
+def failure(error: Exception) -> Failure:
+    """What kind of failure one of STORE_ERRORS is.
+
+    Listings come as obstore's GenericError whatever the server's status was, so the text decides.
+    """
+    text = str(error)
+    found = _HTTP_STATUS.search(text)
+    status = int(found[1]) if found else 0
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return Failure.NOT_FOUND
+    denied = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, PermissionError)
+    if isinstance(error, denied) or status in (401, 403) or "(os error 13)" in text:
+        return Failure.FORBIDDEN
+    if 300 <= status < 500 and status not in _RETRIED_STATUS:
+        return Failure.REFUSED
+    return Failure.UNAVAILABLE
+
+
+def explain(error: Exception) -> str:
+    """The error in one line: the server's own message where it sent one, never a URL's query."""
+    text = str(error)
+    found = _HTTP_STATUS.search(text)
+    if found and found[2]:
+        return found[2].strip()
+    first = text.partition("\n")[0].partition("Debug source")[0]
+    return re.sub(r"\?[^\s)]*", "", first).strip()
+
+
+def is_plain(name: str) -> bool:
+    """Whether ``name`` is a relative path of plain segments: what comes from outside may be joined
+    to a directory only if it is."""
+    printable = name.isprintable() and "\\" not in name
+    return printable and not {"", ".", ".."} & set(name.split("/"))
+
+
+def download(
+    store: ObjectStore,
+    key: str,
+    target: Path,
+    received: Callable[[int], None] = lambda _: None,
+    etag: str | None = None,
+) -> File:
+    """Stream the object ``key`` into the new file ``target``; SHA-256 and size of what came.
+
+    At most a few chunks are held in memory. ``received`` is told the bytes of each chunk. With
+    ``etag``, an object that is no longer that one is refused. Raises STORE_ERRORS and OSError.
+    """
+    answer = store.get(key, options={"if_match": etag} if etag else None)
+    digest, size = hashlib.sha256(), 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("xb") as file:
+        for chunk in answer.stream(min_chunk_size=CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+            size += len(chunk)
+            received(len(chunk))
+    if size != answer.meta["size"]:
+        raise TruncatedError(f"{key}: {size} bytes came of {answer.meta['size']}")
+    return File(digest.hexdigest(), size)
+
+
+def describe(path: Path) -> File:
+    """SHA-256 and size of a file, read as a stream."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return File(digest, file.tell())
