@@ -11,6 +11,7 @@ from typing import Any, Final
 from uvicorn import Config, Server
 
 from frazil_runtime.listeners import BACKLOG
+from frazil_runtime.transport.connections import Connection
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
