@@ -24,7 +24,9 @@ KEEP_ALIVE: Final = 75
 
 
 @asynccontextmanager
-async def serving(app: App, listener: socket.socket) -> AsyncIterator[Server]:
+async def serving(
+    app: App, listener: socket.socket, connection: type[Connection] = Connection
+) -> AsyncIterator[Server]:
     """Serve ``app`` on ``listener``, from here to the end of the block.
 
     At the end: stop listening, close idle connections, finish what is in flight. Setting
@@ -32,7 +34,7 @@ async def serving(app: App, listener: socket.socket) -> AsyncIterator[Server]:
     """
     config = Config(
         app,
-        http=Connection,
+        http=connection,
         ws="none",
         lifespan="off",
         log_config=None,
