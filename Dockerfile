@@ -55,19 +55,19 @@ ENV PATH=/opt/frazil/app/bin:/opt/frazil/venv/bin:$PATH PYTHONPATH=/opt/frazil/a
 USER 65532:65532
 
 FROM base AS operator
+ENTRYPOINT ["frazil-operator"]
 COPY --from=operator-dependencies /opt/frazil/venv /opt/frazil/venv
 COPY --from=application /opt/frazil/app /opt/frazil/app
-ENTRYPOINT ["frazil-operator"]
 
 FROM base AS runtime
-COPY --from=freezer-dependencies /opt/frazil/venv/lib/python3*/site-packages/tensorflow/libtensorflow_*.so.2 /opt/frazil/lib/
-COPY --from=runtime-dependencies /opt/frazil/venv /opt/frazil/venv
-COPY --from=application /opt/frazil/app /opt/frazil/app
 ENV FRAZIL_TENSORFLOW_LIB=/opt/frazil/lib
 ENTRYPOINT ["frazil"]
 CMD ["serve"]
+COPY --from=freezer-dependencies /opt/frazil/venv/lib/python3*/site-packages/tensorflow/libtensorflow_*.so.2 /opt/frazil/lib/
+COPY --from=runtime-dependencies /opt/frazil/venv /opt/frazil/venv
+COPY --from=application /opt/frazil/app /opt/frazil/app
 
 FROM base AS freezer
+ENTRYPOINT ["frazil"]
 COPY --from=freezer-dependencies /opt/frazil/venv /opt/frazil/venv
 COPY --from=application /opt/frazil/app /opt/frazil/app
-ENTRYPOINT ["frazil"]

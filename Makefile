@@ -6,26 +6,54 @@ SHELL := bash
 
 PYTHON ?= python3.11
 BIN := .venv/bin
-DEVCLUSTER := devcluster/devcluster
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command 'make lock' pyproject.toml
+	--no-emit-index-url --custom-compile-command 'make lock'
+COMPILE_AS_DEV := $(COMPILE) --constraint requirements/dev.lock
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: .venv/complete ## Make .venv from the lock files
 
-.venv/complete: pyproject.toml requirements/dev.lock requirements/build.lock
+.venv/complete: pyproject.toml requirements/build.lock requirements/dev.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements/build.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-lock: setup ## Resolve pyproject.toml anew into requirements/*.lock (UPGRADE=--upgrade: to the newest)
-	$(COMPILE) $(UPGRADE) --all-extras --group dev --output-file requirements/dev.lock
-	$(COMPILE) --constraint requirements/dev.lock --extra operator --output-file requirements/operator.lock
-	$(COMPILE) --constraint requirements/dev.lock --extra runtime --output-file requirements/runtime.lock
-	$(COMPILE) --constraint requirements/dev.lock --extra freeze --output-file requirements/freeze.lock
-	$(COMPILE:pyproject.toml=--group build) --constraint requirements/dev.lock --output-file requirements/build.lock
+lock: setup ## Write requirements/*.lock anew (UPGRADE=--upgrade: with the newest of everything)
+	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file requirements/dev.lock
+	for extra in operator runtime freeze; do \
+	  $(COMPILE_AS_DEV) pyproject.toml --extra $$extra --output-file requirements/$$extra.lock; done
+	$(COMPILE_AS_DEV) --group build --output-file requirements/build.lock
+	$(COMPILE) $(UPGRADE) --group go --output-file requirements/go.lock
 
+check: setup ## Lint, formatting, types, who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-fast: check ## The checks and the pure tests: seconds
+	$(BIN)/pytest -m "not tensorflow and not integration and not e2e and not devcluster_cycle"
+
+test: check ## Everything, the real cluster included (KEEP=1 leaves it running)
+	$(BIN)/pytest -m "not e2e"
+	trap '[[ "$(KEEP)" ]] || devcluster/devcluster down' EXIT; \
+	scripts/install-devcluster; $(BIN)/pytest -m e2e
+
+images: setup ## Build the container images and print their sizes
+	scripts/images
+
+install: setup ## Install the chart on the devcluster, which is started if need be
+	scripts/install-devcluster
+
+demo: install ## From a checkpoint in a bucket to predictions, and on to a better checkpoint
+	$(BIN)/python -m examples.demo
+
+measure: install ## Fill the tables of docs/measurements.md
+	$(BIN)/python -m bench.measure
+
+down: ## Take the devcluster away
+	devcluster/devcluster down
