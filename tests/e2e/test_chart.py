@@ -132,7 +132,7 @@ def render(values: Object, *options: str, chart: Path = CHART) -> list[Object]:
     version = json.loads(Cluster(SYSTEM).kubectl("version", "-o", "json"))["serverVersion"]
     command = ["template", "frazil", str(chart), f"--namespace={SYSTEM}", "--values=-"]
     command += [f"--kube-version={version['gitVersion']}", *options]
-    return [document for document in yaml.safe_load_all(helm(*command, values=values).stdout)]
+    return list(yaml.safe_load_all(helm(*command, values=values).stdout))
 
 
 def of_kind(kind: str, objects: list[Object]) -> list[Object]:
