@@ -13,9 +13,10 @@ from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.transport.bodies import Body, Limits
 from frazil_runtime.transport.connections import EXPIRES
 from frazil_runtime.transport.predictions import Infers, Predictions
-from frazil_runtime.transport.requests import CLOSE, Answer, Limits, Request
+from frazil_runtime.transport.requests import CLOSE, Answer, Request, respond
 from frazil_runtime.transport.routes import Handler, make_routes, no_such_path, wrong_method
 from frazil_runtime.transport.server import Message, Receive, Send
 
@@ -52,13 +53,15 @@ class HttpApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive, send, self._limits)
+        body = Body(scope["headers"], receive, self._limits)
+        request = Request(scope["method"], scope["path"], body)
         try:
             answer = await self._handler(request)(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
-        await request.answer(answer, self._closing if self._ends(scope) else self._open)
+        headers = self._closing if self._ends(scope) else self._open
+        await respond(request, answer, headers, send)
 
     def close(self) -> None:
         """Let go of the threads."""

@@ -61,7 +61,7 @@ class Predictions:
         signature = ""
         outcome = "UNKNOWN"
         try:
-            body = await request.body()
+            body = await request.body.read()
             call = await self._run(len(body), codec.decode, body)
             signature = call.request.signature
             outputs = (await self._engine.infer(call.request)).outputs

@@ -1,0 +1,104 @@
+"""The body of one HTTP request, read within limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.transport.server import Receive
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a body may cost.
+
+    It must come whole within ``seconds``, and ``1 / bytes_per_second`` more for each byte that has
+    come: a slow network gets its time, and one byte now and then does not. What follows a refusal
+    is thrown away for ``linger_seconds``.
+    """
+
+    bytes: int = 64 * 1024 * 1024
+    seconds: float = 30.0
+    bytes_per_second: float = 4096.0
+    linger_seconds: float = 5.0
+
+
+class Body:
+    """Read on demand, once. ``ended``: nothing more of it will come."""
+
+    def __init__(
+        self, headers: Iterable[tuple[bytes, bytes]], receive: Receive, limits: Limits
+    ) -> None:
+        self._length = _content_length(headers)
+        self._receive = receive
+        self._limits = limits
+        self._size = 0
+        self.ended = self._length == 0
+
+    async def read(self) -> bytes:
+        """All of it. InferenceError where it is too long or too slow, or the client has gone."""
+        if self.ended:
+            return b""
+        if self._length is not None and self._length > self._limits.bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._limits.seconds) as deadline:
+                first = await self._chunk()
+                return first if self.ended else await self._rest(first, deadline)
+        except TimeoutError:
+            raise InferenceError(
+                Code.REQUEST_TIMEOUT, f"the request's body came too slowly: {self._size} bytes"
+            ) from None
+
+    async def discard(self) -> None:
+        """Throw away what still comes, for a while."""
+        try:
+            async with asyncio.timeout(self._limits.linger_seconds):
+                while not self.ended:
+                    await self._receive_chunk()
+        except (TimeoutError, InferenceError):
+            return
+
+    async def _rest(self, first: bytes, deadline: asyncio.Timeout) -> bytes:
+        started = asyncio.get_running_loop().time()
+        chunks = [first]
+        while not self.ended:
+            patience = self._limits.seconds + self._size / self._limits.bytes_per_second
+            deadline.reschedule(started + patience)
+            chunks.append(await self._chunk())
+        return b"".join(chunks)
+
+    async def _chunk(self) -> bytes:
+        chunk = await self._receive_chunk()
+        self._size += len(chunk)
+        if self._size > self._limits.bytes:
+            raise self._too_large()
+        return chunk
+
+    async def _receive_chunk(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.ended = True
+            raise InferenceError(Code.CANCELLED, "the client has gone")
+        self.ended = not message.get("more_body", False)
+        chunk: bytes = message.get("body", b"")
+        return chunk
+
+    def _too_large(self) -> InferenceError:
+        return InferenceError(
+            Code.PAYLOAD_TOO_LARGE,
+            f"the request's body is larger than {self._limits.bytes} bytes: send fewer rows at a "
+            "time, or have the limit raised",
+        )
+
+
+def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """What the client claims, 0 where there is no body; None where it comes in chunks."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)  # the HTTP parser has checked it
+        if name == b"transfer-encoding":
+            return None
+    return 0
