@@ -16,7 +16,7 @@ from frazil_runtime.manifest import Asset, File, Manifest
 ASSETS = "assets"
 
 
-def write(proved: Proved, default_signature: str, destination: Path) -> Manifest:
+def write(proved: Proved, destination: Path) -> Manifest:
     """Write graph, warm-up requests, assets and manifest below ``destination``."""
     frozen = proved.frozen
     destination.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def write(proved: Proved, default_signature: str, destination: Path) -> Manifest
     names = sorted({contract.GRAPH, contract.WARMUP, *assets.values()})
     manifest = Manifest(
         signatures=frozen.signatures,
-        default_signature=default_signature,
+        default_signature=frozen.default,
         files={name: _described(destination / name) for name in names},
         loops=has_loops(frozen.graph),
         initialization=frozen.initialization,

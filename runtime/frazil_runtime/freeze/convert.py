@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from frazil_runtime.freeze import artifact
 from frazil_runtime.freeze.graph import freeze
-from frazil_runtime.freeze.load import default_signature, load
+from frazil_runtime.freeze.load import load
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.proof import prove
 from frazil_runtime.freeze.request import FreezeRequest
@@ -37,14 +37,13 @@ def convert(
     with tempfile.TemporaryDirectory() as scratch:
         progress(f"loading {source.name}")
         meta = load(source, request, Path(scratch))
-        default = default_signature(meta, request.signature)
-        for name, reason in meta.unsupported.items():
-            progress(f"signature {name!r} is left out: {reason}")
         with Original(meta) as original:
             progress(f"freezing the signatures {', '.join(meta.signatures)}")
             frozen = freeze(original)
+            for name, reason in frozen.unsupported.items():
+                progress(f"signature {name!r} is left out: {reason}")
             progress("proving that the frozen graph answers as the original")
             given = collect(source, samples, frozen.signatures)
             proved = prove(original, frozen, given, request)
         progress("writing the artifact")
-        return artifact.write(proved, default, destination)
+        return artifact.write(proved, destination)

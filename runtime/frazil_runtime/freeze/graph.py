@@ -14,9 +14,11 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import grappler
-from frazil_runtime.freeze.graphdef import ancestors, anonymous, every_node, node_name, prune
+from frazil_runtime.freeze.graphdef import ancestors, anonymous, node_name, prune
 from frazil_runtime.freeze.original import Original
+from frazil_runtime.freeze.refusals import refusal
 from frazil_runtime.freeze.request import FreezeError
+from frazil_runtime.freeze.signatures import unfed
 from frazil_runtime.manifest import Signature
 
 # A protobuf cannot be larger; the graph's own nodes need some of it.
@@ -32,82 +34,105 @@ _INITIALIZERS = (
     "LookupTableImportV2",
 )
 _UNSET = b"ASSET-NOT-SET"
-_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A graph without variables; ``initialization`` and ``assets`` as in MetaGraph."""
+    """A graph without variables; the other fields are as in MetaGraph."""
 
     graph: GraphDef
     signatures: Mapping[str, Signature]
+    default: str
+    unsupported: Mapping[str, str]
     initialization: tuple[str, ...]
     assets: Mapping[str, Path]
 
     @property
     def targets(self) -> list[str]:
         """Nodes that must stay: what is fed, fetched or run."""
-        tensors = [t for s in self.signatures.values() for t in (*s.inputs, *s.outputs)]
-        names = [t.tensor for t in tensors] + [*self.initialization, *self.assets]
-        return sorted({node_name(name) for name in names})
+        others = {node_name(name) for name in (*self.initialization, *self.assets)}
+        return sorted({*_tensor_nodes(self.signatures), *others})
 
 
 def freeze(original: Original, limit: int = PROTOBUF_LIMIT) -> Frozen:
     """The original's graph with its variables' values in it.
 
     Raises FreezeError: MODEL_TOO_LARGE where the constants would exceed ``limit`` bytes,
-    UNSUPPORTED_MODEL for nodes that only the Python process that made them can run.
+    UNSUPPORTED_MODEL where the default signature cannot be served; others that cannot are left out.
     """
     meta = original.meta
-    tensors = [t for s in original.signatures.values() for t in (*s.inputs, *s.outputs)]
-    fetched = sorted({node_name(tensor.tensor) for tensor in tensors})
-    graph = anonymous(original.graph.as_graph_def())
-    graph = prune(graph, [*fetched, *meta.initialization, *meta.assets])
-    graph = grappler.inline(graph, [*fetched, *meta.initialization, *meta.assets])
-    initialization = _initializers(graph, fetched, meta.initialization)
+    graph = _inlined(original)
+    unsupported = _refusals(graph, original.signatures)
+    if meta.default in unsupported:
+        raise FreezeError(
+            Exit.UNSUPPORTED_MODEL, f"signature {meta.default!r}: {unsupported[meta.default]}"
+        )
+    signatures = {n: s for n, s in original.signatures.items() if n not in unsupported}
+    fetched = _tensor_nodes(signatures)
+    graph, initialization = _named_initializers(graph, fetched, meta.initialization)
     graph = prune(graph, [*fetched, *initialization])
-    refuse_python(graph)
     _check_size(graph, limit)
     graph = _with_constants(original, graph, [*fetched, *initialization])
     assets = {t: path for t, path in meta.assets.items() if node_name(t) in _names(graph)}
     graph = _without_defaults(_without_paths(graph, assets), fetched)
     return Frozen(
         graph=prune(graph, [*fetched, *initialization, *assets]),
-        signatures=original.signatures,
+        signatures=signatures,
+        default=meta.default,
+        unsupported={**meta.unsupported, **unsupported},
         initialization=initialization,
         assets=assets,
     )
 
 
-def refuse_python(graph: GraphDef) -> None:
-    """FreezeError (UNSUPPORTED_MODEL) that names the py_func nodes."""
-    nodes = sorted(node.name for node in every_node(graph) if node.op in _PYTHON)
-    if nodes:
-        raise FreezeError(
-            Exit.UNSUPPORTED_MODEL,
-            f"the nodes {', '.join(nodes)} call Python code (tf.py_function, tf.numpy_function), "
-            "which no file holds: express it in TensorFlow operations and export again",
-        )
+def _tensor_nodes(signatures: Mapping[str, Signature]) -> list[str]:
+    """The nodes that are fed and fetched."""
+    tensors = [t for s in signatures.values() for t in (*s.inputs, *s.outputs)]
+    return sorted({node_name(tensor.tensor) for tensor in tensors})
 
 
-def _initializers(
+def _inlined(original: Original) -> GraphDef:
+    """The part of the original's graph that signatures and initialisation need, without calls."""
+    meta = original.meta
+    targets = [*_tensor_nodes(original.signatures), *meta.initialization, *meta.assets]
+    graph = prune(anonymous(original.graph.as_graph_def()), targets)
+    inlined = grappler.inline(graph, sorted({node_name(target) for target in targets}))
+    return anonymous(inlined)  # the inliner colocates what it adds
+
+
+def _refusals(graph: GraphDef, signatures: Mapping[str, Signature]) -> dict[str, str]:
+    """By signature that cannot be served, why."""
+    found = {}
+    for name, signature in signatures.items():
+        tensors = [tensor.tensor for tensor in (*signature.inputs, *signature.outputs)]
+        why = refusal(graph, tensors) or unfed(graph, signature)
+        if why:
+            found[name] = why
+    return found
+
+
+def _named_initializers(
     graph: GraphDef, fetched: Sequence[str], operations: Sequence[str]
-) -> tuple[str, ...]:
+) -> tuple[GraphDef, tuple[str, ...]]:
     """The table initialisers below ``operations`` whose table the outputs look at.
 
     The whole operation would also wait for what a frozen graph lacks: local variables' initial
-    values, tables of the training half.
+    values, tables of the training half. They are named by number, in the order of their tables:
+    TensorFlow's own names hold a counter of the process that traced the model.
     """
     serving = ancestors(graph, fetched)
     below = ancestors(graph, operations)
-    return tuple(
-        sorted(
-            node.name
-            for node in graph.node
-            if node.op in _INITIALIZERS and node.name in below
-            if ancestors(graph, [node.input[0]]) & serving
-        )
-    )
+    tables = {
+        node.name: sorted(ancestors(graph, [node.input[0]]) & serving)
+        for node in graph.node
+        if node.op in _INITIALIZERS and node.name in below
+    }
+    ordered = sorted((name for name in tables if tables[name]), key=lambda name: tables[name])
+    new = {name: f"initialize_{number}" for number, name in enumerate(ordered)}
+    for node in graph.node:
+        node.name = new.get(node.name, node.name)
+        node.input[:] = [f"^{new[node_name(i)]}" if node_name(i) in new else i for i in node.input]
+    return graph, tuple(new.values())
 
 
 def _check_size(graph: GraphDef, limit: int) -> None:

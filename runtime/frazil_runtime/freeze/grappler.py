@@ -13,7 +13,18 @@ from tensorflow.python.grappler import tf_optimizer
 
 # Public operations only: what these leave runs on any TensorFlow. `remap` fuses into private
 # ones, and was no faster.
-PASSES: Final = ("pruning", "constfold", "arithmetic", "dependency")
+#
+# `dependency` first: it takes away the identity behind each variable's read. Folding it instead
+# would copy the weights for each reader, and Keras exports every model under two signatures.
+PASSES: Final = (
+    "pruning",
+    "dependency",
+    "loop",
+    "common_subgraph_elimination",
+    "constfold",
+    "arithmetic",
+    "dependency",
+)
 
 
 def inline(graph: GraphDef, targets: Sequence[str]) -> GraphDef:

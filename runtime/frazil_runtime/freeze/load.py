@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tensorflow.python.framework import op_def_registry
-
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import feeds, signatures
-from frazil_runtime.freeze.graphdef import every_node, prune
+from frazil_runtime.freeze.graphdef import prune
 from frazil_runtime.freeze.load_checkpoint import load_checkpoint
 from frazil_runtime.freeze.load_graphdef import load_graphdef
 from frazil_runtime.freeze.load_keras import load_keras
 from frazil_runtime.freeze.load_savedmodel import load_savedmodel
 from frazil_runtime.freeze.metagraph import MetaGraph
+from frazil_runtime.freeze.refusals import unknown_operations
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 
 Loader = Callable[[Path, FreezeRequest, Path], MetaGraph]
@@ -27,6 +26,7 @@ _LOADERS: Final[dict[str, Loader]] = {
     "FrozenGraph": lambda source, request, _: load_graphdef(source, request),
     "Keras": load_keras,
 }
+_DEFAULT: Final = "serving_default"
 _SUFFIXES: Final = {".keras": "Keras", ".h5": "Keras", ".hdf5": "Keras", ".pb": "FrozenGraph"}
 
 
@@ -46,10 +46,14 @@ def load(source: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:
     if request.outputs:
         named = {request.signature: signatures.from_request(meta.graph, request)}
         meta = replace(meta, signatures=named, unsupported={})
-    for name, signature in meta.signatures.items():
-        signatures.require_fed(meta.graph, name, signature)
+    meta = replace(meta, default=default_signature(meta, request.signature))
+    missing = signatures.unfed(meta.graph, meta.signatures[meta.default])
+    if missing:
+        raise FreezeError(Exit.TENSOR_NOT_FOUND, f"signature {meta.default!r}: {missing}")
     meta = replace(meta, graph=prune(meta.graph, _needed(meta)))
-    _refuse_unknown(meta)
+    why = unknown_operations(meta.graph)
+    if why:
+        raise FreezeError(Exit.UNSUPPORTED_MODEL, why)
     return meta
 
 
@@ -74,7 +78,7 @@ def default_signature(meta: MetaGraph, wanted: str) -> str:
         raise FreezeError(
             Exit.UNSUPPORTED_MODEL, f"signature {wanted!r}: {meta.unsupported[wanted]}"
         )
-    if len(meta.signatures) == 1 and wanted == FreezeRequest.signature:
+    if len(meta.signatures) == 1 and wanted == _DEFAULT:
         return next(iter(meta.signatures))
     reasons = [f"{name} (not served: {why})" for name, why in meta.unsupported.items()]
     known = ", ".join([*meta.signatures, *reasons]) or "none"
@@ -89,18 +93,3 @@ def _needed(meta: MetaGraph) -> list[str]:
     tensors = [t for s in meta.signatures.values() for t in (*s.inputs, *s.outputs)]
     restore = [meta.restore.operation, meta.restore.filename] if meta.restore else []
     return [*(t.tensor for t in tensors), *restore, *meta.initialization, *meta.assets]
-
-
-def _refuse_unknown(meta: MetaGraph) -> None:
-    functions = {function.signature.name for function in meta.graph.library.function}
-    unknown: dict[str, str] = {}
-    for node in every_node(meta.graph):
-        if node.op not in functions and op_def_registry.get(node.op) is None:
-            unknown.setdefault(node.op, node.name)
-    if unknown:
-        named = ", ".join(f"{op} (node {node})" for op, node in sorted(unknown.items()))
-        raise FreezeError(
-            Exit.UNSUPPORTED_MODEL,
-            f"TensorFlow does not have these operations: {named}. They come from a library of "
-            "custom operations; export the model without them",
-        )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -13,6 +17,11 @@ from frazil_runtime.freeze.load_savedmodel import load_savedmodel
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 
+_INSTEAD = (
+    "Export a SavedModel where that code is: `model.export(path)`, and freeze the directory; "
+    "its graph holds what the code does"
+)
+
 
 def load_keras(path: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:
     """The model's inference graph, exported below ``scratch``, which must outlive the MetaGraph.
@@ -20,21 +29,65 @@ def load_keras(path: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:
     Raises FreezeError: UNSUPPORTED_MODEL for Lambda layers and custom classes (safe mode never
     runs code of the file), INVALID_CHECKPOINT for a damaged file.
     """
-    directory = Path(tempfile.mkdtemp(dir=scratch))
+    _refuse_code(path)
     model = _rebuild(path)
+    directory = Path(tempfile.mkdtemp(dir=scratch))
     model.export(str(directory), format="tf_saved_model", verbose=False)
     return load_savedmodel(directory, replace(request, tags=("serve",)))
+
+
+def _refuse_code(path: Path) -> None:
+    """Names the layers whose code is not in the file, before Keras fails on the first of them."""
+    found = sorted(set(_code(_config(path))))
+    if found:
+        raise FreezeError(
+            Exit.UNSUPPORTED_MODEL,
+            f"{path.name} needs code that it does not hold: {', '.join(found)}. {_INSTEAD}",
+        )
+
+
+def _config(path: Path) -> Any:
+    """The architecture in a ``.keras`` file; None for ``.h5``, which only Keras can read."""
+    if path.suffix != ".keras":
+        return None
+    try:
+        with zipfile.ZipFile(path) as file:
+            return json.loads(file.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise FreezeError(
+            Exit.INVALID_CHECKPOINT, f"{path.name} is damaged: {error}; upload it again"
+        ) from error
+
+
+def _code(config: Any) -> Iterator[str]:
+    """Lambda layers, and classes and functions of the user's own, wherever they are."""
+    if isinstance(config, list):
+        for child in config:
+            yield from _code(child)
+    if not isinstance(config, dict):
+        return
+    kind, module, inner = (config.get(key) for key in ("class_name", "module", "config"))
+    name = inner.get("name") if isinstance(inner, dict) else inner
+    if kind in ("Lambda", "__lambda__"):
+        yield f"the Lambda layer {name!r}"
+    elif kind == "function":
+        yield f"the function {name}"
+    elif kind and module and module.split(".")[0] not in ("keras", "builtins"):
+        yield f"the class {module}.{kind}" + (f" (layer {name!r})" if name else "")
+    for child in config.values():
+        yield from _code(child)
 
 
 def _rebuild(path: Path) -> tf.keras.Model:
     try:
         return tf.keras.models.load_model(str(path), compile=False, safe_mode=True)
-    except (OSError, KeyError) as error:
+    except OSError as error:
         raise FreezeError(
             Exit.INVALID_CHECKPOINT, f"{path.name} is damaged: {error}; upload it again"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise FreezeError(
             Exit.UNSUPPORTED_MODEL,
-            f"Keras does not rebuild {path.name}: {error}",
+            f"Keras {tf.keras.__version__} does not rebuild {path.name}: "
+            f"{str(error).split('. ')[0].splitlines()[0]}. {_INSTEAD}",
         ) from error

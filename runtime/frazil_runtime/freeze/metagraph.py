@@ -25,12 +25,13 @@ class MetaGraph:
     """What serving needs of TensorFlow's MetaGraphDef; every format is brought into this form.
 
     ``initialization`` names operations to run once after the variables are there, while the
-    tensors in ``assets`` are fed the paths of their files. ``unsupported`` holds, by signature,
-    why it cannot be served.
+    tensors in ``assets`` are fed the paths of their files. ``default`` is the signature of a
+    client that names none; ``unsupported`` holds, by signature, why it cannot be served.
     """
 
     graph: GraphDef
     signatures: Mapping[str, Signature] = field(default_factory=dict)
+    default: str = ""
     unsupported: Mapping[str, str] = field(default_factory=dict)
     restore: Restore | None = None
     initialization: tuple[str, ...] = ()

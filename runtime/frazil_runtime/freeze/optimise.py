@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from frazil_runtime.freeze import grappler
+from frazil_runtime.freeze.dropout import without_idle_dropout
 from frazil_runtime.freeze.graph import Frozen
 from frazil_runtime.freeze.graphdef import canonical
 
+_DROPOUT = "dropout"
+PASSES: Final = (*grappler.PASSES, _DROPOUT)
 
-def optimise(frozen: Frozen, passes: Sequence[str] = grappler.PASSES) -> Frozen:
+
+def optimise(frozen: Frozen, passes: Sequence[str] = PASSES) -> Frozen:
     """The graph after ``passes``, in canonical form; what is fed, fetched or run keeps its name."""
-    graph = grappler.optimize(frozen.graph, frozen.targets, passes) if passes else frozen.graph
+    graph = frozen.graph
+    if passes:
+        graph = grappler.optimize(graph, frozen.targets, [p for p in passes if p != _DROPOUT])
+    if _DROPOUT in passes:
+        # Before: only constants have a known range. After: multiplying by ones goes away.
+        graph = without_idle_dropout(graph)
+        graph = grappler.optimize(graph, frozen.targets, [p for p in passes if p != _DROPOUT])
     return replace(frozen, graph=canonical(graph))
 
 
@@ -22,7 +33,7 @@ def keep_equal(frozen: Frozen, equal: Callable[[Frozen], bool]) -> Frozen:
     if equal(optimised):
         return optimised
     kept: list[str] = []
-    for name in grappler.PASSES:
+    for name in PASSES:
         if equal(optimise(frozen, [*kept, name])):
             kept.append(name)
     return optimise(frozen, kept)

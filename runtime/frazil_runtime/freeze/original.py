@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import tensorflow as tf
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.request import FreezeError
-from frazil_runtime.freeze.runner import Runner
+from frazil_runtime.freeze.runner import Runner, reason
 from frazil_runtime.manifest import Signature, Tensor
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
@@ -55,7 +56,7 @@ class Original(Runner):
 def _import(meta: MetaGraph) -> dict[str, str]:
     """Import the graph; a signature's input that is no placeholder becomes one."""
     operations = {node.name: node.op for node in meta.graph.node}
-    replaced = {}
+    replaced: dict[str, Any] = {}
     for signature in meta.signatures.values():
         for tensor in signature.inputs:
             node, _, _ = tensor.tensor.partition(":")
@@ -96,8 +97,7 @@ def _renamed(tensor: Tensor, names: dict[str, str]) -> Tensor:
 
 
 def _damage(error: tf.errors.OpError) -> str:
-    reason = error.message.splitlines()[0]
     return (
-        f"the variables cannot be restored: {reason}. The checkpoint's files are damaged, "
+        f"the variables cannot be restored: {reason(error)}. The checkpoint's files are damaged, "
         "incomplete, or of another graph: upload all of them again"
     )

@@ -17,7 +17,7 @@ from frazil_runtime.freeze.graphdef import has_random
 from frazil_runtime.freeze.optimise import keep_equal, optimise
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
-from frazil_runtime.freeze.runner import Arrays, Runner
+from frazil_runtime.freeze.runner import Arrays, Runner, reason
 from frazil_runtime.freeze.shapes import with_minimum
 from frazil_runtime.manifest import Signature
 
@@ -58,11 +58,11 @@ def prove(
         return _problem(candidate, expected, request.tolerance)
 
     final = keep_equal(frozen, lambda graph: problem(graph) is None) if request.optimize else plain
-    reason = problem(final)
-    if reason:
+    different = problem(final)
+    if different:
         raise FreezeError(
             Exit.PROOF_FAILED,
-            f"the frozen graph answers differently from the original: {reason}. "
+            f"the frozen graph answers differently from the original: {different}. "
             "Raise `tolerance` if that is acceptable, or set `optimize: false`",
         )
     return _measure(final, expected, evidence, request.tolerance)
@@ -81,11 +81,11 @@ def _problem(frozen: Frozen, expected: Expected, tolerance: float) -> str | None
         with _runner(frozen) as runner:
             for name, signature in frozen.signatures.items():
                 call = partial(runner.run, signature)
-                reason = verify.disagreement(call, expected[name], tolerance)
-                if reason:
-                    return f"signature {name!r}, {reason}"
+                different = verify.disagreement(call, expected[name], tolerance)
+                if different:
+                    return f"signature {name!r}, {different}"
     except (OpError, ValueError) as error:
-        return f"it does not load: {str(error).splitlines()[0]}"
+        return f"it does not load: {reason(error)}"
     return None
 
 

@@ -62,6 +62,15 @@ class Runner:
         self.session.close()
 
 
+def reason(error: Exception) -> str:
+    """The one line of TensorFlow's error that says what is wrong, without the stack around it."""
+    text = error.message if isinstance(error, tf.errors.OpError) else str(error)
+    _, found, rest = text.rpartition("\nNode: ")
+    lines = [line.strip() for line in (rest if found else text).splitlines()]
+    lines = [line for line in lines[bool(found) :] if line and line != "Graph execution error:"]
+    return lines[0] if lines else type(error).__name__
+
+
 def _config() -> Any:
     config = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=1,

@@ -16,6 +16,7 @@ from frazil_runtime.freeze import requests
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Arrays
 from frazil_runtime.freeze.shapes import Sizes
+from frazil_runtime.freeze.sparse import filled, sparse_inputs
 from frazil_runtime.manifest import Signature, Tensor
 
 Array = npt.NDArray[Any]
@@ -86,6 +87,12 @@ def generated(
             for axis, size in enumerate(tensor.shape or ())
         ]
         arrays[tensor.name] = _values(random, tensor.dtype, shape, strings)
+    for each in sparse_inputs(signature):
+        name = each.dense_shape.name
+        first, *rest = (sizes.get((name, axis), 1) for axis in range(each.rank))
+        arrays[each.indices.name], arrays[name] = filled([first * rows, *rest])
+        values = _values(random, each.values.dtype, [first * rows], strings)
+        arrays[each.values.name] = values
     return arrays
 
 

@@ -4,13 +4,14 @@ TensorFlow checks little of a feed's shape, and oneDNN answers a VALID convoluti
 smaller than its kernel with uninitialised memory instead of an error. So the runtime refuses what
 is smaller than what was seen to work here.
 
-Method: all free dimensions at 1, 2, 4 … until the model runs, with no convolution's input smaller
-than its kernel; then bisection of that common size; then of each dimension alone, the others held.
+Method: all free dimensions at 1, 2, 4 … (and the sizes of constants) until the model runs, with no
+convolution's input smaller than its kernel; then bisection of that common size; then of each
+dimension alone, the others held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ import tensorflow as tf
 
 from frazil_runtime.freeze.graphdef import ancestors
 from frazil_runtime.freeze.runner import Arrays, Runner
+from frazil_runtime.freeze.sparse import sparse_inputs
 from frazil_runtime.manifest import Signature, Tensor
 
 Dimension = tuple[str, int]  # input's name and axis
@@ -38,23 +40,27 @@ def smallest(
     """
     accepts = _acceptance(runner, signature, probe)
     every = free_dimensions(signature)
+    ladder = _ladder(runner.graph)
     rows = {dimension: 1 for dimension in every if dimension[1] == 0}
     for fixed in [rows, {}] if rows else [{}]:
         free = [dimension for dimension in every if dimension not in fixed]
-        start = _start(accepts, free, fixed, known)
+        start = _start(accepts, free, fixed, known, ladder)
         if start is not None:
             return _shrink(accepts, free, start)
     return None
 
 
 def free_dimensions(signature: Signature) -> list[Dimension]:
-    """The dimensions of the inputs that a client chooses."""
-    return [
+    """The dimensions of the inputs that a client chooses; a sparse input's are its dense ones."""
+    sparse = list(sparse_inputs(signature))
+    hidden = {name for each in sparse for name in each.names}
+    free = [
         (tensor.name, axis)
         for tensor in signature.inputs
         for axis, size in enumerate(tensor.shape or ())
-        if size == -1
+        if size == -1 and tensor.name not in hidden
     ]
+    return free + [(s.dense_shape.name, axis) for s in sparse for axis in range(s.rank)]
 
 
 def with_minimum(tensor: Tensor, sizes: Sizes) -> Tensor:
@@ -62,23 +68,37 @@ def with_minimum(tensor: Tensor, sizes: Sizes) -> Tensor:
     if tensor.shape is None:
         return tensor
     minimum = tuple(
-        sizes[tensor.name, axis] if size == -1 else size for axis, size in enumerate(tensor.shape)
+        sizes.get((tensor.name, axis), 1) if size == -1 else size
+        for axis, size in enumerate(tensor.shape)
     )
     return replace(tensor, minimum=minimum)
 
 
 def _start(
-    accepts: Callable[[Sizes], bool], free: list[Dimension], fixed: Sizes, known: Sizes | None
+    accepts: Callable[[Sizes], bool],
+    free: list[Dimension],
+    fixed: Sizes,
+    known: Sizes | None,
+    ladder: Sequence[int],
 ) -> Sizes | None:
-    size = 1
-    while size <= (_LARGEST if free else 1):
+    for size in ladder if free else [1]:
         sizes = {**fixed, **dict.fromkeys(free, size)}
         if accepts(sizes):
             return {**fixed, **dict.fromkeys(free, _bisect(accepts, sizes, free))}
-        size *= 2
     if known and accepts({**known, **fixed}):
         return {**known, **fixed}
     return None
+
+
+def _ladder(graph: tf.Graph) -> list[int]:
+    """Sizes worth a try: powers of two, and the sizes of the graph's own constants.
+
+    A dimension that was declared free is often the rows of a weight matrix all the same.
+    """
+    shapes = [op.outputs[0].shape for op in graph.get_operations() if op.type == "Const"]
+    sizes = {size for shape in shapes if shape.rank for size in shape.as_list()}
+    powers = {2**power for power in range(_LARGEST.bit_length())}
+    return sorted(powers | {size for size in sizes if 0 < size <= _LARGEST})
 
 
 def _shrink(accepts: Callable[[Sizes], bool], free: list[Dimension], sizes: Sizes) -> Sizes:

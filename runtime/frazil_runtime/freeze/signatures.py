@@ -16,8 +16,10 @@ from frazil_runtime.dtypes import BY_ENUM
 from frazil_runtime.freeze.graphdef import ancestors, node_name, tensor_name
 from frazil_runtime.freeze.names import nearest
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
+from frazil_runtime.freeze.sparse import parts
 from frazil_runtime.manifest import Signature, Tensor
 
+_PREDICT = "tensorflow/serving/predict"
 _REFERENCE = 100  # types.proto: DT_FLOAT_REF is DT_FLOAT + 100, a variable's own tensor
 
 
@@ -30,7 +32,7 @@ def from_definition(definition: SignatureDef) -> Signature:
     return Signature(
         inputs=tuple(_tensors(definition.inputs)),
         outputs=tuple(_tensors(definition.outputs)),
-        method=definition.method_name or Signature.method,
+        method=definition.method_name or _PREDICT,
     )
 
 
@@ -60,16 +62,16 @@ def placeholders(graph: GraphDef, outputs: list[str], stop: tuple[str, ...] = ()
     return sorted(node.name for node in graph.node if node.name in needed and node.op in kinds)
 
 
-def require_fed(graph: GraphDef, name: str, signature: Signature) -> None:
-    """FreezeError (TENSOR_NOT_FOUND) that names the placeholders nobody would feed."""
+def unfed(graph: GraphDef, signature: Signature) -> str | None:
+    """The placeholders that the outputs need and nobody would feed, and what to do; else None."""
     stop = tuple(tensor.tensor for tensor in signature.inputs)
     missing = placeholders(graph, [tensor.tensor for tensor in signature.outputs], stop)
-    if missing:
-        raise FreezeError(
-            Exit.TENSOR_NOT_FOUND,
-            f"the outputs of signature {name!r} also depend on the placeholders "
-            f"{', '.join(missing)}: name them in `inputs`, or give them a value in `feeds`",
-        )
+    if not missing:
+        return None
+    return (
+        f"the outputs also depend on the placeholders {', '.join(missing)}: "
+        "name them in `inputs`, or give them a value in `feeds`"
+    )
 
 
 def _find(graph: Any, role: str, alias: str, name: str) -> Tensor:
@@ -111,12 +113,12 @@ def _tensors(infos: Mapping[str, TensorInfo]) -> Iterator[Tensor]:
 
 
 def _sparse(alias: str, info: TensorInfo, names: tuple[str, ...]) -> Iterator[Tensor]:
-    """A tf.SparseTensor's components, under their names in its constructor."""
+    """The components of a tf.SparseTensor, under their names there."""
     rank = -1 if info.tensor_shape.unknown_rank else len(info.tensor_shape.dim) or -1
-    indices, values, dense_shape = names
-    yield Tensor(f"{alias}/indices", indices, "int64", (-1, rank))
-    yield Tensor(f"{alias}/values", values, _dtype(alias, info.dtype), (-1,))
-    yield Tensor(f"{alias}/dense_shape", dense_shape, "int64", (rank,))
+    aliases = parts(alias)
+    yield Tensor(aliases[0], names[0], "int64", (-1, rank))
+    yield Tensor(aliases[1], names[1], _dtype(alias, info.dtype), (-1,))
+    yield Tensor(aliases[2], names[2], "int64", (rank,))
 
 
 def _tensor(alias: str, name: str, dtype: int, shape: TensorShapeProto) -> Tensor:

@@ -12,13 +12,11 @@ import tensorflow as tf
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.request import FreezeError
-from frazil_runtime.freeze.runner import Arrays
+from frazil_runtime.freeze.runner import Arrays, reason
 from frazil_runtime.manifest import Signature
 
 Array = npt.NDArray[Any]
 Call = Callable[[Arrays], Mapping[str, Array]]
-
-_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,12 @@ def answers(name: str, call: Call, samples: Sequence[Arrays]) -> list[Answer]:
     is no proof.
     """
     found: list[Answer] = []
-    reason = "there are none"
+    why = "there are none"
     for inputs in samples:
         try:
             first, second = call(inputs), call(inputs)
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
+            why = reason(error)
             continue
         stable = frozenset(key for key in first if difference(first[key], second[key], 0) is None)
         found.append(Answer(inputs, first, stable))
@@ -50,7 +48,7 @@ def answers(name: str, call: Call, samples: Sequence[Arrays]) -> list[Answer]:
         raise FreezeError(
             Exit.PROOF_FAILED,
             f"signature {name!r}: the model accepts no sample, so nothing can be proved "
-            f"({reason}). Give real inputs in `checkpoint.samples`, an npz with arrays named as "
+            f"({why}). Give real inputs in `checkpoint.samples`, an npz with arrays named as "
             "the inputs",
         )
     return found
@@ -65,7 +63,7 @@ def disagreement(call: Call, expected: Sequence[Answer], tolerance: float) -> st
         try:
             outputs = call(answer.inputs)
         except (tf.errors.OpError, ValueError) as error:
-            return f"sample {number}: {str(error).splitlines()[0]}"
+            return f"sample {number}: {reason(error)}"
         for key, value in answer.outputs.items():
             if key in answer.stable:
                 different = difference(value, outputs[key], tolerance)
@@ -157,17 +155,18 @@ def _wide(array: Array) -> Array:
 
 
 def _different_rows(samples: Sequence[Arrays]) -> list[dict[str, Array]]:
-    """Three rows of one shape: those of the first sample, then changed copies of its first row."""
+    """Two rows of a sample and one that is unlike them, so that a look across rows shows."""
     first = samples[0]
-    count = min(_ROWS, *(len(array) for array in first.values()))
-    rows = [{key: array[i : i + 1] for key, array in first.items()} for i in range(count)]
-    for number in range(count, _ROWS):
-        rows.append({key: _changed(array, number) for key, array in rows[0].items()})
-    return rows
+    rows = [{key: array[i : i + 1] for key, array in first.items()} for i in range(2)]
+    if any(len(array) < 2 for array in first.values()):
+        rows[1] = {key: _scaled(array) for key, array in rows[0].items()}
+    return [*rows, {key: _turned(array) for key, array in rows[0].items()}]
 
 
-def _changed(row: Array, number: int) -> Array:
-    """Other values of the same kind: scaled where that keeps the meaning, else turned around."""
-    if _inexact(row):
-        return (row * (1 - 0.1 * number)).astype(row.dtype)
-    return np.flip(row, -1)
+def _scaled(row: Array) -> Array:
+    return (row * 0.9).astype(row.dtype) if _inexact(row) else np.flip(row, -1)
+
+
+def _turned(row: Array) -> Array:
+    """Other values that are still valid: of the other sign, or in the other order."""
+    return (-row).astype(row.dtype) if _inexact(row) else np.flip(row, -1)
