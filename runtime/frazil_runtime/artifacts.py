@@ -37,6 +37,11 @@ Progress = Callable[[str], None]
 _NAME: Final = re.compile(r"sha256-[0-9a-f]{64}")
 
 
+def is_artifact_name(text: str) -> bool:
+    """Whether ``text`` is ``sha256-`` and 64 hexadecimal digits."""
+    return _NAME.fullmatch(text) is not None
+
+
 def open_artifact(artifact: str, environ: Mapping[str, str], cache_dir: Path) -> Path:
     """The directory of an artifact that has been checked.
 
@@ -47,7 +52,7 @@ def open_artifact(artifact: str, environ: Mapping[str, str], cache_dir: Path) ->
     if directory.is_dir():
         return _checked(directory)
     with _failures(artifact):
-        if _NAME.fullmatch(artifact):
+        if is_artifact_name(artifact):
             return fetch(_own_store(environ), artifact, cache_dir, log.info)
         if "://" in artifact and not artifact.startswith("file://"):
             return _open_uri(artifact.rstrip("/"), environ, cache_dir)
@@ -85,7 +90,7 @@ def published(store: ObjectStore, artifact: str) -> Manifest | None:
 def _open_uri(uri: str, environ: Mapping[str, str], cache_dir: Path) -> Path:
     store = open_source(uri, environ)
     name = uri.rpartition("/")[2]
-    if not _NAME.fullmatch(name):
+    if not is_artifact_name(name):
         name = artifact_digest(bytes(store.get(contract.MANIFEST).bytes()))
     return _fetch(store, "", name, cache_dir, log.info)
 

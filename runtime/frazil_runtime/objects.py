@@ -6,7 +6,7 @@ environment, so what must not come from there is always told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,17 @@ _CLIENT: Final[ClientConfig] = {
 }
 # Seconds, not minutes: whoever called is tried again by Kubernetes, and says why meanwhile.
 _RETRY: Final[RetryConfig] = {"max_retries": 7, "retry_timeout": timedelta(seconds=60)}
+# How a cluster gives a pod its own identity; every other variable of a provider is the source's.
+_IDENTITY: Final = (
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CLIENT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_TENANT_ID",
+)
 
 
 def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
@@ -78,6 +89,17 @@ def open_frazil_store(environ: Mapping[str, str]) -> ObjectStore:
     if url.startswith("file://"):
         return LocalStore.from_url(url, mkdir=True)
     return from_url(url, **common)
+
+
+def forget_source(environ: MutableMapping[str, str]) -> None:
+    """Drop the source's credentials from the process's environment.
+
+    Between the source's last byte and Frazil's own store: where that one has no key of its own, the
+    source's would be taken for it.
+    """
+    for name in list(environ):
+        if name.startswith(("AWS_", "GOOGLE_", "AZURE_")) and name not in _IDENTITY:
+            del environ[name]
 
 
 def _s3(

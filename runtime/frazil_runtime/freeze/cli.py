@@ -1,0 +1,95 @@
+"""`frazil freeze`, and `frazil freeze-stage`, which is one container of the freeze Job."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from frazil_runtime import contract
+
+if TYPE_CHECKING:
+    from frazil_runtime.freeze.request import FeedValue
+
+FORMATS = ("Auto", "Checkpoint", "SavedModel", "Keras", "FrozenGraph")
+
+
+def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register both subcommands; each sets ``run``, which returns the exit code."""
+    freeze = commands.add_parser(
+        "freeze",
+        help="make a checkpoint an artifact",
+        description="Make a checkpoint an artifact that `frazil serve` serves. Credentials come "
+        "from the provider's own environment variables, such as AWS_ACCESS_KEY_ID.",
+    )
+    freeze.add_argument(
+        "uri",
+        help="s3://, gs://, az://, https:// or a path: a TF1 checkpoint's prefix, a "
+        "SavedModel's directory, a .keras file or a frozen .pb",
+    )
+    freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
+    freeze.add_argument(
+        "--inputs",
+        type=aliases,
+        default={},
+        metavar="ALIAS=NODE,…",
+        help="the inputs' names and nodes (default: the signature's)",
+    )
+    freeze.add_argument(
+        "--outputs",
+        type=aliases,
+        default={},
+        metavar="[ALIAS=]NODE,…",
+        help="likewise; a bare checkpoint needs them",
+    )
+    freeze.add_argument(
+        "--feed",
+        type=feed,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a placeholder that becomes a constant, as keep_prob=1.0; may be repeated",
+    )
+    freeze.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
+    freeze.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
+    freeze.add_argument("--samples", default="", help="an npz of real inputs for the proof")
+    freeze.set_defaults(run=_freeze)
+    stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
+    stage.add_argument("stage", choices=contract.STAGES)
+    stage.set_defaults(run=_stage)
+
+
+def aliases(text: str) -> dict[str, str]:
+    """``image=x:0,probs`` → ``{"image": "x:0", "probs": "probs"}``: a node is its own alias."""
+    pairs = {}
+    for item in filter(None, text.split(",")):
+        alias, separator, node = item.partition("=")
+        node = node if separator else alias
+        if not alias or not node:
+            raise argparse.ArgumentTypeError(f"{item!r} is neither alias=node nor node")
+        pairs[alias if separator else node.removesuffix(":0")] = node
+    return pairs
+
+
+def feed(text: str) -> tuple[str, FeedValue]:
+    """``keep_prob=1.0`` → ``("keep_prob", 1.0)``: a JSON scalar if it is one, else a string."""
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not name=value")
+    try:
+        parsed: Any = json.loads(value)
+    except ValueError:
+        parsed = value
+    return name, parsed if isinstance(parsed, bool | int | float | str) else value
+
+
+def _freeze(arguments: argparse.Namespace) -> int:
+    from frazil_runtime.freeze import commands  # noqa: PLC0415 - `frazil serve` needs none of it
+
+    return commands.freeze(arguments)
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    from frazil_runtime.freeze import commands  # noqa: PLC0415 - `frazil serve` needs none of it
+
+    return commands.stage(arguments)
