@@ -44,6 +44,7 @@ ENV_FREEZE_REQUEST: Final = "FRAZIL_FREEZE_REQUEST"  # FreezeRequest as JSON
 ENV_FREEZER_VERSION: Final = "FRAZIL_FREEZER_VERSION"  # the image's digest: part of the index's key
 ENV_WORK_DIR: Final = "FRAZIL_WORK_DIR"  # the emptyDir the three share
 ENV_PVC_ROOT: Final = "FRAZIL_PVC_ROOT"  # pvc://claim/path is read at <root>/claim/path
+ENV_TERMINATION_LOG: Final = "FRAZIL_TERMINATION_LOG"  # where it is not TERMINATION_LOG
 STAGES: Final = ("fetch", "convert", "publish")
 
 TERMINATION_LOG: Final = "/dev/termination-log"
