@@ -38,7 +38,7 @@ class Cluster:
                 f"FRAZIL_DEVCLUSTER_NAME={name!r} is not a name for a cluster: "
                 "use at most 20 of a-z, 0-9 and '-', with a letter first."
             )
-        home = Path(environment.get("HOME") or "/root")
+        home = Path(environment.get("HOME") or Path.home())
         cache = Path(environment.get("FRAZIL_CACHE") or home / ".cache" / "frazil")
         return cls(name, Path("/var/lib") / f"frazil-{name}", cache.absolute())
 
