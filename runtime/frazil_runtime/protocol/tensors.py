@@ -190,7 +190,9 @@ def _text(element: bytes, *, as_b64: bool) -> str | dict[str, str]:
 
 
 def _is_finite(plain: Any) -> bool:
-    return isinstance(plain, list) or plain.dtype.kind != "f" or bool(np.isfinite(plain).all())
+    if isinstance(plain, np.ndarray | np.generic) and plain.dtype.kind == "f":
+        return bool(np.isfinite(plain).all())
+    return True
 
 
 def _with_tokens(numbers: Array) -> orjson.Fragment:

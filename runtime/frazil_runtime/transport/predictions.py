@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.engine import Array, InferRequest, InferResponse
-from frazil_runtime.errors import InferenceError
+from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.transport.requests import Answer, Request
 
@@ -59,7 +59,7 @@ class Predictions:
         """Run one request; every way it ends is counted."""
         started = perf_counter()
         signature = ""
-        outcome = "UNKNOWN"
+        outcome = Code.INTERNAL.name
         try:
             body = await request.body.read()
             call = await self._run(len(body), codec.decode, body)
@@ -72,6 +72,9 @@ class Predictions:
         except InferenceError as error:
             outcome = error.code.name
             return Answer.of_error(error)
+        except asyncio.CancelledError:
+            outcome = Code.CANCELLED.name
+            raise
         finally:
             self._metrics.observe(codec.protocol, signature, outcome, perf_counter() - started)
 
