@@ -124,6 +124,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         _announce(metrics, loaded.model)
         await signals.stop.wait()
         await _drain(lifecycle, settings.drain_seconds, signals)
+        log.info("finishing %d requests", engine.in_flight)
         rooms.callback(asyncio.create_task(_give_up(signals, http)).cancel)
 
 

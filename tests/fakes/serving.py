@@ -1,0 +1,62 @@
+"""A real `frazil serve` process, on ports of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fakes.crash import RUNTIME
+
+
+@dataclass
+class Serving:
+    """The process and what it has said so far; waiting for a line is waiting for the event."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read stderr up to the first line that matches."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip())
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"no line has {pattern!r}: {self.lines}")
+
+    def address(self, what: str) -> str:
+        """The base URL in the line that begins so: "probes and metrics" or "listening"."""
+        return f"http://{self.wait_for(rf'INFO {what} on (.+)')[1]}"
+
+    def end(self) -> int:
+        """The exit code, all lines read."""
+        _, rest = self.process.communicate(timeout=60)
+        self.lines += rest.splitlines()
+        return self.process.returncode
+
+
+@contextmanager
+def serving(
+    artifact: object, *flags: str, prefix: Sequence[str] = (), **environ: str
+) -> Iterator[Serving]:
+    """Start `frazil serve ARTIFACT` on free ports of 127.0.0.1; killed at the end of the block."""
+    command = [
+        *(*prefix, sys.executable, "-m", "frazil_runtime", "serve", str(artifact)),
+        *("--host=127.0.0.1", "--http-port=0", "--admin-port=0", *flags),
+    ]
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(RUNTIME)} | environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Serving(process)
+    finally:
+        process.kill()
+        process.communicate()
