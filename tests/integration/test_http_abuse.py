@@ -1,0 +1,211 @@
+"""Clients who mean harm, or merely err: an answer, never a crash, never a connection that hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import numpy as np
+import pytest
+import pytest_asyncio
+from fakes.http import Client, Site, http_site
+from fakes.models import NumpyEngine, manifest, model, tensor
+
+from frazil_runtime.transport.bodies import Limits
+from frazil_runtime.transport.connections import HEAD_BYTES
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+MODEL = manifest((tensor("x"),), (tensor("y", "float32", None),))
+ENGINE = NumpyEngine(MODEL, lambda inputs: {"y": inputs["x"] * 2})
+PREDICT = "/v1/models/digits:predict"
+INFER = "/v2/models/digits/infer"
+HEAD = b"POST /v1/models/digits:predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+ROWS = b'{"instances": [[1, 2]]}'
+MEGABYTE = b"1" * 1_000_000
+SHORT = Limits(bytes=1_000_000, seconds=0.2, linger_seconds=10)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site() -> AsyncIterator[Site]:
+    async with http_site(ENGINE, model(MODEL)) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def impatient() -> AsyncIterator[Site]:
+    async with http_site(ENGINE, model(MODEL), SHORT, head_seconds=0.2, stall_seconds=0.2) as site:
+        yield site
+
+
+def tensor_of(**fields: object) -> bytes:
+    x = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+    return json.dumps({"inputs": [x | fields]}).encode()
+
+
+BAD: dict[str, tuple[str, bytes, str]] = {
+    "a wrong name": (PREDICT, b'{"inputs": {"y": 1}}', "Missing named input: x"),
+    "a wrong shape": (PREDICT, b'{"instances": [[1, 2, 3]]}', "must have shape [-1, 2]"),
+    "a wrong dtype": (PREDICT, b'{"instances": [["a", "b"]]}', "is not of expected type"),
+    "a ragged list": (PREDICT, b'{"instances": [[1, 2], [3]]}', "ragged"),
+    "nesting 10,000 deep": (
+        PREDICT,
+        b'{"instances": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        "JSON Parse error",
+    ),
+    "nesting 10,000 deep around a NaN": (
+        PREDICT,
+        b'{"instances": ' + b"[" * 10_000 + b"NaN" + b"]" * 10_000 + b"}",
+        "nested too deep",
+    ),
+    "no JSON": (PREDICT, b"\x00\xff", "JSON Parse error"),
+    "nothing": (PREDICT, b"", "The document is empty"),
+    "a wrong name by v2": (INFER, tensor_of(name="y"), 'input "y" is not in the signature'),
+    "a wrong shape by v2": (INFER, tensor_of(shape=[2]), "must have shape [-1, 2]"),
+    "a wrong dtype by v2": (INFER, tensor_of(datatype="INT64"), "has datatype FP32"),
+    "a ragged list by v2": (INFER, tensor_of(data=[[1, 2], [3]]), "ragged"),
+    "a shape whose product overflows": (INFER, tensor_of(shape=[2**62, 2]), "too large to exist"),
+    "a shape whose product overflows to 0": (
+        INFER,
+        tensor_of(shape=[2**32, 2**32]),
+        "too large to exist",
+    ),
+    "a shape that claims a terabyte": (INFER, tensor_of(shape=[2**38, 2]), "its data has shape"),
+    "a name of a megabyte": (INFER, tensor_of(name="n" * 1_000_000), 'input "nnn'),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "text"), BAD.values(), ids=BAD)
+async def test_bad_requests_are_told_why_and_the_connection_goes_on(
+    site: Site, path: str, body: bytes, text: str
+) -> None:
+    async with site.connect() as client:
+        reply = await client.post(path, body)
+        assert reply.status == 400
+        assert text in json.loads(reply.body)["error"]
+        assert len(reply.body) < 5_000
+        assert (await client.post(PREDICT, ROWS)).status == 200
+
+
+async def test_nan_tokens_are_numbers_in_and_out(site: Site) -> None:
+    async with site.connect() as client:
+        reply = await client.post(PREDICT, b'{"instances": [[NaN, -Infinity]]}')
+        assert (reply.status, reply.body) == (200, b'{"predictions":[[NaN,-Infinity]]}')
+
+
+async def test_100_megabytes_are_refused_with_an_answer(site: Site) -> None:
+    async with httpx.AsyncClient(base_url=site.url, timeout=60) as client:
+        reply = await client.post(PREDICT, content=b"1" * 100_000_000)
+    assert reply.status_code == 413
+    assert "larger than 67108864 bytes" in reply.json()["error"]
+    assert reply.headers["connection"] == "close"
+
+
+async def test_100_megabytes_in_chunks_are_refused_with_an_answer(site: Site) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield MEGABYTE
+
+    async with httpx.AsyncClient(base_url=site.url, timeout=60) as client:
+        reply = await client.post(PREDICT, content=chunks())
+    assert reply.status_code == 413
+    assert reply.headers["connection"] == "close"
+
+
+async def test_who_asks_before_sending_too_much_is_refused_at_once(site: Site) -> None:
+    async with site.connect() as client:
+        await client.send(
+            f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
+        )
+        assert (await client.reply()).status == 413
+
+
+async def test_a_body_for_a_path_that_is_none_is_not_kept(site: Site) -> None:
+    async with site.connect() as client:
+        reply = await client.post("/v1/models/cats:predict", ROWS)
+        assert (reply.status, reply.headers["connection"]) == (404, "close")
+        assert await client.ended()
+
+
+async def test_a_body_that_never_comes_is_given_up(impatient: Site) -> None:
+    async with impatient.connect() as client:
+        await client.send(HEAD % 9)
+        await _is_given_up(client)
+
+
+async def test_a_body_that_drips_is_given_up(impatient: Site) -> None:
+    async with impatient.connect() as client:
+        await client.send(HEAD % 999)
+        async with asyncio.TaskGroup() as group:
+            dripping = group.create_task(_drip(client, b" "))
+            await _is_given_up(client)
+            dripping.cancel()
+
+
+async def test_a_head_that_drips_is_given_up(impatient: Site) -> None:
+    async with impatient.connect() as client:
+        await client.send(f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nX-Long: ".encode())
+        async with asyncio.TaskGroup() as group:
+            dripping = group.create_task(_drip(client, b"x"))
+            assert await client.ended()
+            dripping.cancel()
+
+
+async def test_who_says_nothing_is_left(impatient: Site) -> None:
+    async with impatient.connect() as client:
+        assert await client.ended()
+
+
+async def test_a_second_head_that_does_not_come_is_given_up(impatient: Site) -> None:
+    async with impatient.connect() as client:
+        assert (await client.post(PREDICT, ROWS)).status == 200
+        await client.send(b"POST")
+        assert await client.ended()
+
+
+async def test_a_head_without_end_is_cut(site: Site) -> None:
+    async with site.connect() as client:
+        client.writer.write(b"GET / HTTP/1.1\r\nX-Long: " + b"x" * (2 * HEAD_BYTES))
+        assert await client.ended()
+
+
+async def test_what_is_no_http_is_refused(site: Site) -> None:
+    async with site.connect() as client:
+        await client.send(b"\x16\x03\x01 hello\r\n\r\n")
+        assert (await client.reply()).status == 400
+        assert await client.ended()
+
+
+async def test_who_does_not_take_the_answer_is_left() -> None:
+    huge = NumpyEngine(MODEL, lambda _: {"y": np.zeros((1, 20_000_000), np.float32)})
+    async with (
+        http_site(huge, model(MODEL), stall_seconds=0.2) as site,
+        site.connect() as client,
+    ):
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await client.send(HEAD % len(ROWS) + ROWS)
+        async with asyncio.timeout(20):
+            await site.lost.wait()
+
+
+async def test_who_leaves_in_the_middle_leaves_nothing(site: Site) -> None:
+    for sent in (b"POST", b"POST /v1 HTTP/1.1\r\n\r\n", HEAD % 99 + b"{"):
+        async with site.connect() as client:
+            await client.send(sent)
+            client.writer.transport.abort()
+    async with site.connect() as client:
+        assert (await client.post(PREDICT, ROWS)).status == 200
+
+
+async def _is_given_up(client: Client) -> None:
+    reply = await client.reply()
+    assert (reply.status, reply.headers["connection"]) == (408, "close")
+
+
+async def _drip(client: Client, byte: bytes) -> None:
+    while True:
+        client.writer.write(byte)
+        await asyncio.sleep(0.01)
