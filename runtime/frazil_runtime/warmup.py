@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -15,9 +16,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Samples = Mapping[str, Mapping[str, Array]]
 
-# A member is `<signature>/<input>`, followed by one of these where npy cannot hold the dtype: a
-# string tensor is a joined blob with offsets, since pickle would run code when it is read.
-_BLOB, _OFFSETS, _SHAPE, _BFLOAT16 = ".blob", ".offsets", ".shape", ".bfloat16"
+# A member is `<signature>/<input>`, both quoted, followed by one of these where npy cannot hold the
+# dtype: a string tensor is a joined blob with offsets, since pickle would run code when it is read.
+_BLOB, _OFFSETS, _SHAPE, _BFLOAT16 = ":blob", ":offsets", ":shape", ":bfloat16"
 
 
 def dump(samples: Samples) -> bytes:
@@ -27,6 +28,8 @@ def dump(samples: Samples) -> bytes:
     """
     members: dict[str, Array] = {}
     for signature in sorted(samples):
+        # Keeps a signature without inputs: it is run as well.
+        members[f"{quote(signature, safe='')}/"] = np.empty(0, np.uint8)
         for name in sorted(samples[signature]):
             key = f"{quote(signature, safe='')}/{quote(name, safe='')}"
             members.update(_members(key, np.asarray(samples[signature][name])))
@@ -38,13 +41,17 @@ def dump(samples: Samples) -> bytes:
 def load(data: bytes) -> dict[str, dict[str, Array]]:
     """What ``dump`` wrote. Raises ValueError where ``data`` is no such file."""
     samples: dict[str, dict[str, Array]] = {}
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ValueError("the warm-up requests are not an npz")
     with np.load(io.BytesIO(data), allow_pickle=False) as members:
         for member in members.files:
             if member.endswith((_OFFSETS, _SHAPE)):
                 continue
             key = member.removesuffix(_BLOB).removesuffix(_BFLOAT16)
             signature, _, name = key.partition("/")
-            samples.setdefault(unquote(signature), {})[unquote(name)] = _array(members, key, member)
+            inputs = samples.setdefault(unquote(signature), {})
+            if name:
+                inputs[unquote(name)] = _array(members, key, member)
     return samples
 
 

@@ -15,7 +15,7 @@ from tensorflow.python.framework.convert_to_constants import (
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import grappler
 from frazil_runtime.freeze.graphdef import ancestors, anonymous, node_name, prune
-from frazil_runtime.freeze.original import Original
+from frazil_runtime.freeze.original import PREFIX, Original
 from frazil_runtime.freeze.refusals import refusal
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.signatures import unfed
@@ -128,7 +128,7 @@ def _named_initializers(
         if node.op in _INITIALIZERS and node.name in below
     }
     ordered = sorted((name for name in tables if tables[name]), key=lambda name: tables[name])
-    new = {name: f"initialize_{number}" for number, name in enumerate(ordered)}
+    new = {name: f"{PREFIX}/initialize_{number}" for number, name in enumerate(ordered)}
     for node in graph.node:
         node.name = new.get(node.name, node.name)
         node.input[:] = [f"^{new[node_name(i)]}" if node_name(i) in new else i for i in node.input]

@@ -23,7 +23,9 @@ def load_graphdef(path: Path, request: FreezeRequest) -> MetaGraph:
         graph = GraphDef.FromString(path.read_bytes())
     except DecodeError as error:
         raise FreezeError(
-            Exit.INVALID_CHECKPOINT, f"{path.name} is not a GraphDef: {error}; upload it again"
+            Exit.INVALID_CHECKPOINT,
+            f"{path.name} is not a GraphDef ({error}): upload it again, "
+            "or, if it is part of a SavedModel, name the directory it is in",
         ) from error
     if not graph.node:
         raise FreezeError(Exit.INVALID_CHECKPOINT, f"{path.name} holds no graph")

@@ -13,6 +13,9 @@ from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Runner, reason
 from frazil_runtime.manifest import Signature, Tensor
 
+# Of the nodes that freezing adds: no model has a scope of this name.
+PREFIX = "frazil"
+
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
@@ -62,7 +65,7 @@ def _import(meta: MetaGraph) -> dict[str, str]:
             node, _, _ = tensor.tensor.partition(":")
             if operations.get(node) not in _PLACEHOLDERS and tensor.tensor not in replaced:
                 replaced[tensor.tensor] = tf.compat.v1.placeholder(
-                    tensor.dtype, _shape(tensor), name=f"input_{len(replaced)}"
+                    tensor.dtype, _shape(tensor), name=f"{PREFIX}/input_{len(replaced)}"
                 )
     tf.graph_util.import_graph_def(meta.graph, input_map=replaced, name="")
     return {name: placeholder.name for name, placeholder in replaced.items()}
@@ -78,7 +81,9 @@ def _identities(graph: tf.Graph, meta: MetaGraph, inputs: dict[str, str]) -> dic
         for tensor in meta.signatures[name].outputs:
             if tensor.tensor not in outputs:
                 value = graph.get_tensor_by_name(inputs.get(tensor.tensor, tensor.tensor))
-                outputs[tensor.tensor] = tf.identity(value, name=f"output_{len(outputs)}").name
+                outputs[tensor.tensor] = tf.identity(
+                    value, name=f"{PREFIX}/output_{len(outputs)}"
+                ).name
     return outputs
 
 

@@ -27,6 +27,7 @@ Sizes = Mapping[Dimension, int]
 Probe = Callable[[Sizes], Arrays]
 
 _LARGEST = 1024
+_MOST = 2**26  # values of one input: more would be the memory of the trial
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv3D")
 
 
@@ -82,6 +83,8 @@ def _start(
     ladder: Sequence[int],
 ) -> Sizes | None:
     for size in ladder if free else [1]:
+        if size ** len(free) > _MOST:
+            break
         sizes = {**fixed, **dict.fromkeys(free, size)}
         if accepts(sizes):
             return {**fixed, **dict.fromkeys(free, _bisect(accepts, sizes, free))}

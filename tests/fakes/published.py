@@ -1,0 +1,313 @@
+"""Real models, tiny: each builder writes one into a directory and returns what a user points at.
+
+They are what published models are like, not what is easy to freeze.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+tf1 = tf.compat.v1
+Tensors = Mapping[str, Any]
+
+
+def weights(*shape: int, seed: int = 0) -> np.ndarray:
+    """The same float32 numbers every time."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    with tf.Graph().as_default() as graph, tf1.Session(graph=graph) as session:
+        yield session
+
+
+def _export(
+    session: Any,
+    directory: Path,
+    inputs: Tensors,
+    outputs: Tensors,
+    more: Mapping[str, Any] | None = None,
+    main_op: Any = None,
+) -> Path:
+    """A TF1 SavedModel with a predict signature as its default."""
+    target = directory / "saved_model"
+    builder = tf1.saved_model.Builder(str(target))
+    signature = tf1.saved_model.predict_signature_def(inputs, outputs)
+    builder.add_meta_graph_and_variables(
+        session,
+        ["serve"],
+        {"serving_default": signature, **(more or {})},
+        assets_collection=tf1.get_collection(tf1.GraphKeys.ASSET_FILEPATHS),
+        main_op=main_op,
+    )
+    builder.save()
+    return target
+
+
+def checkpoint(directory: Path) -> Path:
+    """TF1, as the tutorials have it: dropout with ``keep_prob``, a training half, a Saver.
+
+    Inputs ``x`` [?, 8] (and ``y``, ``keep_prob`` for training), output ``prob`` [?, 3].
+    """
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 8], name="x")
+        y = tf1.placeholder(tf.int64, [None], name="y")
+        keep_prob = tf1.placeholder(tf.float32, name="keep_prob")
+        hidden = tf.nn.relu(x @ tf1.get_variable("w1", initializer=weights(8, 16)))
+        # tf.nn.dropout(hidden, keep_prob) up to TensorFlow 1.12
+        random = keep_prob + tf1.random_uniform(tf.shape(hidden))
+        hidden = tf.divide(hidden, keep_prob) * tf.floor(random)
+        logits = hidden @ tf1.get_variable("w2", initializer=weights(16, 3))
+        tf.nn.softmax(logits, name="prob")
+        loss = tf1.losses.sparse_softmax_cross_entropy(y, logits)
+        tf1.train.AdamOptimizer().minimize(loss)
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt"), 7))
+
+
+def _tf1_cond(predicate: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+    """A cond of Switch and Merge, as TensorFlow 1 wrote it."""
+    tf1.disable_control_flow_v2()
+    try:
+        return tf1.cond(predicate, yes, no)
+    finally:
+        tf1.enable_control_flow_v2()
+
+
+def batch_norm_checkpoint(directory: Path) -> Path:
+    """TF1 with what tf.nn.dropout became in 1.13 to 1.15, and batch norm under ``is_training``."""
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 8], name="x")
+        is_training = tf1.placeholder(tf.bool, [], name="is_training")
+        scale = tf1.get_variable("scale", initializer=weights(8), use_resource=True)
+        mean = tf1.get_variable("mean", initializer=weights(8, seed=1), use_resource=True)
+        used = _tf1_cond(is_training, lambda: tf.reduce_mean(x, 0), lambda: mean + 0.0)
+        keep_prob = tf1.placeholder_with_default(1.0, [], name="keep_prob")
+        normal = (x - used) * scale
+        kept = tf1.random_uniform(tf.shape(normal)) >= 1 - keep_prob
+        tf.identity(normal / keep_prob * tf.cast(kept, tf.float32), name="y")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
+def object_checkpoint(directory: Path) -> Path:
+    """TF2: weights and a tree of Python objects, no graph."""
+    holder = tf.train.Checkpoint(w=tf.Variable(weights(3)))
+    return Path(holder.write(str(directory / "ckpt-1")))
+
+
+def table_tf1(directory: Path) -> Path:
+    """TF1 SavedModel: a vocabulary file and a variable behind a string input."""
+    vocabulary = directory / "vocab.txt"
+    vocabulary.write_text("cold\nice\nwater\n")
+    with _session() as session:
+        tokens = tf1.placeholder(tf.string, [None], name="tokens")
+        table = tf.lookup.StaticVocabularyTable(
+            tf.lookup.TextFileInitializer(
+                str(vocabulary),
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            ),
+            num_oov_buckets=1,
+        )
+        embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
+        ids = table.lookup(tokens)
+        step = tf1.get_local_variable("step", initializer=np.int64(0))
+        session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
+        main_op = tf.group(tf1.tables_initializer(), tf1.local_variables_initializer(), step)
+        outputs = {"ids": ids, "vectors": tf.gather(embedding, ids)}
+        return _export(session, directory, {"tokens": tokens}, outputs, main_op=main_op)
+
+
+def estimator(directory: Path) -> Path:
+    """TF1 Estimator's export: serialised tf.Examples in, classify and predict signatures."""
+    with _session() as session:
+        serialised = tf1.placeholder(tf.string, [None], name="input_example_tensor")
+        features = tf1.parse_example(
+            serialised,
+            {
+                "age": tf1.FixedLenFeature([2], tf.float32),
+                "words": tf1.VarLenFeature(tf.string),
+            },
+        )
+        hashed = tf.strings.to_hash_bucket_fast(features["words"].values, 5)
+        counted = tf.SparseTensor(
+            features["words"].indices, tf.cast(hashed, tf.float32), features["words"].dense_shape
+        )
+        logits = features["age"] @ tf1.get_variable("w", initializer=weights(2, 3))
+        scores = tf.nn.softmax(logits + tf.sparse.reduce_sum(counted, 1, keepdims=True))
+        names = tf.tile(tf.constant([["ice", "water", "steam"]]), [tf.shape(scores)[0], 1])
+        session.run(tf1.global_variables_initializer())
+        classify = tf1.saved_model.classification_signature_def(serialised, names, scores)
+        return _export(
+            session, directory, {"examples": serialised}, {"scores": scores}, {"classes": classify}
+        )
+
+
+class _Tables(tf.Module):
+    def __init__(self, vocabulary: Path) -> None:
+        super().__init__()
+        self.ids = tf.lookup.StaticVocabularyTable(
+            tf.lookup.TextFileInitializer(
+                str(vocabulary),
+                tf.string,
+                tf.lookup.TextFileIndex.WHOLE_LINE,
+                tf.int64,
+                tf.lookup.TextFileIndex.LINE_NUMBER,
+            ),
+            num_oov_buckets=1,
+        )
+        self.labels = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer([0, 1], ["a", "b"], tf.int64, tf.string), "?"
+        )
+        self.embedding = tf.Variable(weights(4, 2))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "tokens")])
+    def __call__(self, tokens: Any) -> Tensors:
+        ids = self.ids.lookup(tokens)
+        return {
+            "vectors": tf.nn.embedding_lookup(self.embedding, ids),
+            "labels": self.labels.lookup(ids),
+        }
+
+
+def table_tf2(directory: Path) -> Path:
+    """TF2 tf.Module: two tables, one from an asset, and an embedding."""
+    vocabulary = directory / "vocab.txt"
+    vocabulary.write_text("cold\nice\nwater\n")
+    return _saved(_Tables(vocabulary), directory)
+
+
+def _saved(module: tf.Module, directory: Path, **functions: Any) -> Path:
+    target = directory / "saved_model"
+    signatures = functions or {"serving_default": module.__call__}
+    tf.saved_model.save(module, str(target), signatures=signatures)
+    return target
+
+
+def module(
+    directory: Path, function: Callable[..., Any], *specs: tf.TensorSpec, **variables: Any
+) -> Path:
+    """TF2 SavedModel of one function; ``variables`` are passed to it by name as tf.Variables."""
+    holder = tf.Module()
+    held = {name: tf.Variable(value, name=name) for name, value in variables.items()}
+    holder.held = held
+    traced = tf.function(
+        lambda *inputs: function(*inputs, **held), input_signature=specs, autograph=False
+    )
+    return _saved(holder, directory, serving_default=traced)
+
+
+def mixed_signatures(directory: Path) -> Path:
+    """TF2: two signatures over one variable, and three that cannot be served."""
+    holder = tf.Module()
+    holder.w = tf.Variable(weights(4, 2))
+    spec = tf.TensorSpec([None, 4], tf.float32, "x")
+    functions = {
+        "serving_default": lambda x: {"y": x @ holder.w},
+        "total": lambda x: {"total": tf.reduce_sum(x @ holder.w, 1)},
+        "train": lambda x: {"w": holder.w.assign_add(x[:, :2])},
+        "python": lambda x: {"y": tf.numpy_function(np.sin, [x], tf.float32)},
+        "ragged": lambda x: {"y": tf.RaggedTensor.from_tensor(x @ holder.w)},
+    }
+    traced = {
+        name: tf.function(function, input_signature=[spec], autograph=False)
+        for name, function in functions.items()
+    }
+    return _saved(holder, directory, **traced)
+
+
+def keras(directory: Path) -> Path:
+    """A ``.keras`` file: texts through StringLookup, an embedding, a dense layer."""
+    inputs = tf.keras.Input([None], dtype=tf.string, name="tokens")
+    lookup = tf.keras.layers.StringLookup(vocabulary=["cold", "ice", "water"])
+    x = tf.keras.layers.Embedding(4, 3, embeddings_initializer="ones")(lookup(inputs))
+    x = tf.keras.layers.GlobalAveragePooling1D()(x)
+    x = tf.keras.layers.Dropout(0.5)(x)
+    outputs = tf.keras.layers.Dense(2, kernel_initializer="ones", activation="softmax")(x)
+    path = directory / "model.keras"
+    tf.keras.Model(inputs, outputs).save(path)
+    return path
+
+
+def keras_dense(directory: Path) -> Path:
+    """A ``.keras`` file of dense layers: 64 → 256 → 5, with 64 KiB of weights in the first."""
+    layers = [tf.keras.Input([64], name="x"), tf.keras.layers.Dense(256), tf.keras.layers.Dense(5)]
+    path = directory / "model.keras"
+    tf.keras.Sequential(layers).save(path)
+    return path
+
+
+def keras_lambda(directory: Path) -> Path:
+    """A ``.keras`` file with Python bytecode in it."""
+    layers = [tf.keras.Input([3]), tf.keras.layers.Lambda(lambda x: x * 2, name="double")]
+    path = directory / "model.keras"
+    tf.keras.Sequential(layers).save(path)
+    return path
+
+
+class Scale(tf.keras.layers.Layer):
+    """A class that only this process knows."""
+
+    def call(self, x: Any) -> Any:
+        return x * 2
+
+
+def keras_custom(directory: Path) -> Path:
+    """A ``.keras`` file with a layer of the user's own."""
+    path = directory / "model.keras"
+    tf.keras.Sequential([tf.keras.Input([3]), Scale(name="scale")]).save(path)
+    return path
+
+
+def optimizer_slots(directory: Path) -> Path:
+    """A SavedModel as Keras 2 wrote them: the optimizer's slot variables in the object graph."""
+    holder = tf.Module()
+    holder.w = tf.Variable(weights(4, 2), name="w")
+    holder.optimizer = tf1.train.AdamOptimizer()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(holder.w**2)
+    holder.optimizer.apply_gradients([(tape.gradient(loss, holder.w), holder.w)])
+    spec = tf.TensorSpec([None, 4], tf.float32, "x")
+    call = tf.function(lambda x: {"y": x @ holder.w}, input_signature=[spec], autograph=False)
+    return _saved(holder, directory, serving_default=call)
+
+
+def sparse(directory: Path) -> Path:
+    """TF1: a sparse input."""
+    with _session() as session:
+        features = tf1.sparse_placeholder(tf.float32, [None, 4], name="features")
+        w = tf1.get_variable("w", initializer=weights(4, 2))
+        session.run(tf1.global_variables_initializer())
+        y = tf.sparse.sparse_dense_matmul(features, w)
+        return _export(session, directory, {"features": features}, {"y": y})
+
+
+def frozen_graph(directory: Path) -> Path:
+    """A GraphDef with constants alone: ``x`` [?, 4] → ``y`` [?, 2]."""
+    with tf.Graph().as_default() as graph:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        tf.matmul(x, tf.constant(weights(4, 2)), name="y")
+    path = directory / "graph.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    return path
+
+
+def python_function(directory: Path) -> Path:
+    """TF1: one output through tf.numpy_function, one beside it."""
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        w = tf1.get_variable("w", initializer=weights(4, 2))
+        tf.matmul(x, w, name="plain")
+        tf1.py_func(np.sin, [x], tf.float32, name="python")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
