@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ class Settings:
     ``runtime_image`` and ``freezer_image`` are what *new* revisions and Jobs are rendered with;
     what exists keeps the image it was made with. ``store_endpoint`` is set for the embedded store
     alone: then the operator makes an account and a bucket for each namespace.
+
+    ``identity`` names this operator in the Lease. A container restarted in its pod keeps the pod's
+    host name, so it takes its own Lease up again at once instead of waiting until it runs out.
     """
 
     namespace: str  # where the operator itself runs: the Lease's place
@@ -26,6 +30,12 @@ class Settings:
     store_root_secret_key: str = ""
     root_key: str = ""  # what per-namespace accounts are derived from (HKDF)
     image_pull_policy: str = "IfNotPresent"
+    identity: str = "frazil-operator"
+    port: int = 8080  # /healthz and /metrics
+    relist_seconds: float = 600.0
+    fault_after_writes: int = 0
+    """A test hook: the process kills itself (SIGKILL) right after so many successful writes to the
+    API server, the Lease's left out. 0: never."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -46,4 +56,8 @@ class Settings:
             store_root_secret_key=text("STORE_ROOT_SECRET_KEY"),
             root_key=text("ROOT_KEY"),
             image_pull_policy=text("IMAGE_PULL_POLICY", "IfNotPresent"),
+            identity=text("IDENTITY") or socket.gethostname(),
+            port=int(text("PORT", "8080")),
+            relist_seconds=float(text("RELIST_SECONDS", "600")),
+            fault_after_writes=int(text("FAULT_AFTER_WRITES", "0")),
         )

@@ -1,0 +1,71 @@
+"""Pure: whether a live object is what is desired, and what a status patch must say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from frazil_operator.observed import Object
+
+_QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|)")
+_SUFFIXES: Final = {"": Decimal(1)} | {
+    suffix: factor
+    for i, letter in enumerate("KMGTPE", start=1)
+    for suffix, factor in (
+        (letter if letter != "K" else "k", Decimal(1000) ** i),
+        (f"{letter}i", Decimal(1024) ** i),
+    )
+} | {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}  # fmt: skip
+
+
+def differs(desired: Object, live: Object) -> bool:
+    """Whether the object must be applied.
+
+    The hash among its annotations tells what the operator no longer wants; the comparison of all
+    the rest tells what others have changed.
+    """
+    return not _holds(desired, live)
+
+
+def _holds(desired: Any, live: Any) -> bool:
+    """Whether ``live`` has all of ``desired``, besides what the API server fills in.
+
+    Go leaves out what is empty when it writes JSON (``omitempty``), so nothing equals empty. An
+    item of a list may lie elsewhere in it, since lists are merged by key.
+    """
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        return all(_holds(value, live.get(name)) for name, value in desired.items())
+    if isinstance(desired, list | tuple) and isinstance(live, list):
+        return all(any(_holds(item, other) for other in live) for item in desired)
+    if live is None:
+        return not desired
+    return bool(desired == live) or _same_quantity(desired, live)
+
+
+def _same_quantity(desired: object, live: object) -> bool:
+    """Whether two texts such as ``0.5`` and ``500m`` mean the same amount."""
+    one, other = _quantity(desired), _quantity(live)
+    return one is not None and one == other
+
+
+def _quantity(value: object) -> Decimal | None:
+    """A Kubernetes quantity's amount (resource.Quantity, without its exponent form), or None."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    found = _QUANTITY.fullmatch(str(value))
+    return Decimal(found[1]) * _SUFFIXES[found[2]] if found else None
+
+
+def merge_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7396) that turns ``live`` into ``desired``; {} if it is so."""
+    patch: dict[str, Any] = {name: None for name in live if desired.get(name) is None}
+    for name, value in desired.items():
+        if value is None or live.get(name) == value:
+            continue
+        if isinstance(value, Mapping) and isinstance(live.get(name), Mapping):
+            patch[name] = merge_patch(live[name], value)
+        else:
+            patch[name] = value
+    return patch

@@ -1,0 +1,162 @@
+"""Look at one model: gather, decide, act. All deciding is done by the plan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from frazil_operator import names
+from frazil_operator.cluster import ApiError, Cluster
+from frazil_operator.drift import differs, merge_patch
+from frazil_operator.events import event_object
+from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
+from frazil_operator.observed import Event, Key, Object, Observed, Plan
+from frazil_operator.resources import EVENTS, PODS, resource_of
+from frazil_operator.settings import Settings
+from frazil_operator.store import Store
+
+Planner = Callable[[Observed, Settings], Plan]
+Accounts = Callable[[str], Awaitable[None]]  # makes what a namespace needs in the embedded store
+
+# What the API server will not take however often it is asked: the user is told.
+_REFUSALS: Final = (400, 403, 422)
+
+
+class Reconciler:
+    """``await reconciler(key)`` brings one model nearer to its spec.
+
+    It returns in how many seconds to look again, or None. What it raises means that it must be
+    done again from the start, which is always safe: nothing is remembered between two looks but
+    what the API server holds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        cluster: Cluster,
+        plan: Planner,
+        settings: Settings,
+        *,
+        accounts: Accounts | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._cluster = cluster
+        self._plan = plan
+        self._settings = settings
+        self._accounts = accounts
+        self._clock = clock
+        self._refusals: dict[Key, str] = {}  # told already
+
+    async def __call__(self, key: Key) -> float | None:
+        """Gather, plan, act."""
+        model = self._store.model(key)
+        if model is None:
+            self._refusals.pop(key, None)
+            return None
+        observed = await self._gather(model)
+        plan = self._plan(observed, self._settings)
+        foreign = await self._foreign(model, plan)
+        if foreign:
+            observed = dataclasses.replace(observed, foreign=foreign)
+            plan = self._plan(observed, self._settings)
+        changed = await self._apply(observed, plan)
+        await self._delete(plan)
+        await self._tell(model, plan)
+        # What was changed is looked at again at once: the next step need not wait for the watch.
+        return 0.0 if changed else plan.requeue_after
+
+    async def _gather(self, model: Object) -> Observed:
+        key = key_of(model)
+        every = self._store.children(key)
+        children = tuple(child for child in every if is_controlled_by(child, model))
+        pods: list[Object] = []
+        if any(map(may_have_pods, children)):
+            pods, _ = await self._cluster.list(PODS, key.namespace, f"{names.MODEL}={key.name}")
+        return Observed(
+            model=model,
+            now=self._clock(),
+            children=children,
+            pods=tuple(pods),
+            running_freezes=self._store.running_freezes(),
+            freezes_ahead=self._store.freezes_ahead(key),
+        )
+
+    async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:
+        """What bears the name of a child that is to be made, and is somebody else's."""
+        foreign = []
+        for desired in plan.apply:
+            if self._live(model, desired) is None:
+                found = await self._find(desired)
+                if found is not None and not is_controlled_by(found, model):
+                    foreign.append(found)
+        return tuple(foreign)
+
+    async def _find(self, desired: Object) -> Object | None:
+        """The live object of that name; one of ours that was not known is known from here on."""
+        namespace, name = key_of(desired)
+        found = await self._cluster.get(resource_of(desired), namespace, name)
+        if found is not None:
+            self._store.observe(found)
+        return found
+
+    async def _apply(self, observed: Observed, plan: Plan) -> bool:
+        """Apply what differs, in order; returns whether that changed anything."""
+        if self._accounts is not None and needs_accounts(plan.apply, observed):
+            await self._accounts(key_of(observed.model).namespace)
+        taken = {(body["kind"], key_of(body)) for body in observed.foreign}
+        changed = False
+        for desired in plan.apply:
+            if (desired["kind"], key_of(desired)) not in taken:
+                changed |= await self._apply_one(observed.model, desired)
+        return changed
+
+    async def _apply_one(self, model: Object, desired: Object) -> bool:
+        """Apply one child. A new one without force, and a known one by its UID: whatever came to
+        bear the name since it was looked at is not taken over, but answered with a conflict."""
+        live = self._live(model, desired)
+        if live is not None and not differs(desired, live):
+            return False
+        if live is not None:
+            uid = {"uid": live["metadata"]["uid"]}
+            desired = {**desired, "metadata": {**desired["metadata"], **uid}}
+        try:
+            applied = await self._cluster.apply(desired, force=live is not None)
+        except ApiError as error:
+            await self._refused(model, desired, error)
+            raise
+        self._store.observe(applied)
+        before = live["metadata"]["resourceVersion"] if live is not None else ""
+        return bool(applied["metadata"]["resourceVersion"] != before)
+
+    async def _refused(self, model: Object, desired: Object, error: ApiError) -> None:
+        """Tell the user, once, what the API server has against a child."""
+        told = f"{desired['kind']} {desired['metadata']['name']}: {error.message}"
+        if error.status in _REFUSALS and self._refusals.get(key_of(model)) != told:
+            self._refusals[key_of(model)] = told
+            await self._post(model, Event("Warning", "ApplyRefused", told))
+
+    async def _delete(self, plan: Plan) -> None:
+        for ref in plan.delete:
+            await self._cluster.delete(ref)
+
+    async def _tell(self, model: Object, plan: Plan) -> None:
+        """Status, if it differs, then the events of the transition that it shows."""
+        patch = merge_patch(model.get("status") or {}, plan.status)
+        if patch:
+            self._store.observe(await self._cluster.patch_status(model, patch))
+        for event in plan.events:
+            await self._post(model, event)
+
+    async def _post(self, model: Object, event: Event) -> None:
+        await self._cluster.create(EVENTS, event_object(model, event, self._clock()))
+
+    def _live(self, model: Object, desired: Object) -> Object | None:
+        """The live child that is to become ``desired``, None where there is none of ours."""
+        for child in self._store.children(key_of(model)):
+            same = child["kind"] == desired["kind"] and key_of(child) == key_of(desired)
+            if same and is_controlled_by(child, model):
+                return child
+        return None
