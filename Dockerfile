@@ -50,6 +50,8 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/dist /src \
 FROM ${PYTHON_IMAGE} AS base
 # Some Python images come without the standard library's bytecode; each start would compile it.
 RUN python3 -m compileall -q -x '/(test|tests|lib2to3)/' "$(python3 -c 'import os; print(os.path.dirname(os.__file__))')"
+# Libraries that ask for the user's name must find one.
+RUN echo 'frazil:x:65532:65532::/nonexistent:/usr/sbin/nologin' >> /etc/passwd
 ENV PATH=/opt/frazil/app/bin:/opt/frazil/venv/bin:$PATH PYTHONPATH=/opt/frazil/app \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
