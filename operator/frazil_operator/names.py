@@ -67,15 +67,6 @@ def freeze_job(model: str, digest: str) -> str:
     return f"{model}-freeze-{digest}"
 
 
-def fixed(model: str) -> tuple[Child, ...]:
-    """The children whose names are the same for every revision: foreign ones may be in the way."""
-    return (
-        Child("v1", "Service", service(model)),
-        Child("v1", "Service", headless(model)),
-        Child("policy/v1", "PodDisruptionBudget", disruption_budget(model)),
-    )
-
-
 def url(namespace: str, model: str) -> str:
     """Where clients reach the model; the cluster's DNS suffix is not the operator's to know."""
     return f"http://{service(model)}.{namespace}.svc"

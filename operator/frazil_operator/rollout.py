@@ -99,21 +99,37 @@ def _select(scene: Scene) -> Traffic | None:
     """Whom the Service selects from now on."""
     if scene.traffic is None:
         return Traffic(scene.target) if scene.target is not None else None
-    stable, target = scene.traffic.stable, scene.target
+    stable, wide, target = scene.traffic.stable, scene.traffic.wide, scene.target
     if target in (None, stable):
-        back = not _others(scene, stable) or scene.fleet(stable).ready >= scene.size
-        return Traffic(stable, wide=scene.traffic.wide and not back)
-    if _protects_nobody(scene, stable) or (scene.traffic.wide and _moved(scene, target)):
+        return _return(scene, stable, _others(scene, stable))
+    if _protects_nobody(scene, stable) or (wide and _moved(scene, target)):
         return Traffic(target)
-    if _others(scene, stable, target):
-        back = scene.fleet(stable).ready >= scene.size
-        return Traffic(stable, wide=scene.traffic.wide and not back)
-    return Traffic(stable, wide=scene.traffic.wide or scene.fleet(target).ready > 0)
+    if superseded := _others(scene, stable, target):
+        return _return(scene, stable, superseded)
+    return Traffic(stable, wide=wide or scene.fleet(target).ready > 0)
+
+
+def _return(scene: Scene, stable: str, others: tuple[str, ...]) -> Traffic:
+    """Back to one revision alone, as soon as it has the capacity for that.
+
+    That one is the stable revision; if nothing of it is ready any more, then what serves is what
+    is stable, or a wish that could mend it would wait for ever.
+    """
+    wide = scene.traffic is not None and scene.traffic.wide
+    if not wide or not others or scene.fleet(stable).ready >= scene.size:
+        return Traffic(stable)
+    best = max(others, key=lambda name: scene.fleet(name).ready)
+    if scene.fleet(stable).ready == 0 and scene.target not in (None, stable):
+        return Traffic(best if scene.fleet(best).ready else stable)
+    return Traffic(stable, wide=True)
 
 
 def _settle(scene: Scene, traffic: Traffic) -> Step:
     """Only the stable revision shall serve; while others take part they leave as it grows back."""
-    replicas = dict.fromkeys(scene.fleets, 0) | {traffic.stable: scene.size}
+    kept = scene.size
+    if scene.target is None and not scene.fleet(traffic.stable).proven:
+        kept = min(kept, scene.fleet(traffic.stable).ready)  # superseded, or rejected
+    replicas = dict.fromkeys(scene.fleets, 0) | {traffic.stable: kept}
     if _wide(scene, traffic):
         missing = max(0, scene.size - scene.fleet(traffic.stable).ready)
         replicas |= _shrink(scene, _others(scene, traffic.stable), missing)
@@ -129,13 +145,13 @@ def _move(scene: Scene, traffic: Traffic, target: str) -> Step:
         leaving = _shrink(scene, (*superseded, target), missing)
         return Step(traffic, dict.fromkeys(scene.fleets, 0) | leaving | {stable: scene.size})
     there = scene.fleet(target)
-    grown = max(there.wanted, there.ready + scene.surge)
     taken_over = there.ready if _wide(scene, traffic) else 0
     kept = max(0, scene.size - taken_over)
     if not scene.fleet(stable).proven:
         kept = min(kept, scene.fleet(stable).ready)
-    replicas = {target: min(scene.size, grown), stable: kept}
-    return Step(traffic, dict.fromkeys(scene.fleets, 0) | replicas)
+    grown = max(there.wanted, scene.size + scene.surge - kept)
+    moved = {stable: kept, target: min(scene.size, grown)}
+    return Step(traffic, dict.fromkeys(scene.fleets, 0) | moved)
 
 
 def _wide(scene: Scene, traffic: Traffic) -> bool:

@@ -65,7 +65,7 @@ def _ready(decision: Decision) -> Check:
             return found
     ready, size = _target_ready(decision), decision.scene.size
     short = f"; {decision.fault.message}" if decision.fault and ready < size else ""
-    return Check("True", "Ready", f"{ready} of {size} pods serve {_what(decision)}{short}")
+    return Check("True", "Ready", f"{_of(ready, size)} serve {_what(decision)}{short}")
 
 
 def _not_frozen(decision: Decision) -> Check | None:
@@ -96,7 +96,7 @@ def _is_rolling(decision: Decision) -> Check | None:
         return None
     traffic, size = decision.scene.traffic, decision.scene.size
     ready = _target_ready(decision)
-    message = f"{ready} of {size} pods of {_what(decision)} are ready"
+    message = f"{_of(ready, size)} of {_what(decision)} are ready"
     if traffic is not None and traffic.stable != decision.scene.target:
         message += f"; revision {traffic.stable} serves meanwhile"
     return Check("Unknown", "RollingOut", message)
@@ -111,7 +111,7 @@ def _is_parked(decision: Decision) -> Check | None:
 def _available(decision: Decision) -> Check:
     serving = _in_service(decision)
     if serving:
-        return Check("True", "Serving", f"{serving} pods serve at {_url(decision)}")
+        return Check("True", "Serving", f"clients reach {_pods(serving)} at {_url(decision)}")
     if decision.scene.size == 0:
         return Check("False", "Parked", "spec.replicas is 0")
     return Check("False", "NoReadyPods", "no pod is ready to serve")
@@ -192,6 +192,14 @@ def _rejected(decision: Decision) -> RejectedStatus | None:
 def _what(decision: Decision) -> str:
     target = decision.target
     return f"revision {target.name} ({target.artifact.checkpoint})" if target else "no revision"
+
+
+def _pods(count: int) -> str:
+    return f"{count} pod" if count == 1 else f"{count} pods"
+
+
+def _of(ready: int, size: int) -> str:
+    return f"{ready} of {_pods(size)}"
 
 
 def _url(decision: Decision) -> str:

@@ -38,7 +38,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
     return Plan(
-        apply=tuple(_apply(decision, children)),
+        apply=tuple(_apply(decision)),
         delete=(*decision.freezing.delete, *_delete(decision, children)),
         status=after,
         events=story(before, after),
@@ -46,21 +46,20 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     )
 
 
-def _apply(decision: Decision, children: Children) -> Iterator[Object]:
+def _apply(decision: Decision) -> Iterator[Object]:
     """The children that shall be. Memory first, then who is selected, then how many serve."""
     model, step = decision.model, decision.step
-    yield from decision.freezing.apply
     gone = {revision.name for revision in _expired(decision)}
     for revision in decision.revisions.values():
         if revision.name not in gone:
             yield serving.controller_revision(model, revision)
-    if step.traffic is not None:
-        yield network.service(model, step.traffic)
-        yield network.headless(model, step.traffic)
-        yield network.disruption_budget(model)
+    yield network.service(model, step.traffic)
+    yield network.headless(model, step.traffic)
+    yield network.disruption_budget(model)
     for name, replicas in step.replicas.items():
         if name in decision.revisions and name not in gone:
             yield serving.deployment(model, decision.revisions[name], replicas)
+    yield from decision.freezing.apply
 
 
 def _delete(decision: Decision, children: Children) -> Iterator[Ref]:

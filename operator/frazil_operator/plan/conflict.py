@@ -21,20 +21,18 @@ class Conflict:
 
 def conflict(model: Model, observed: Observed) -> Conflict | None:
     """The first object in the way. Nothing is touched while there is one."""
-    others = [b for b in observed.children if controller(b).get("uid") != model.uid]
-    for body in others:
+    others = (b for b in observed.children if controller(b).get("uid") != model.uid)
+    for body in (*observed.foreign, *others):
         if _is_former(model, body):
             message = "the children of a deleted model of the same name are still being removed"
             return Conflict("WaitingForDeletion", message, final=False)
-    needed = {(child.kind, child.name) for child in names.fixed(model.name)}
-    for body in (*observed.foreign, *others):
-        if body in observed.foreign or (body["kind"], body["metadata"]["name"]) in needed:
-            kind, name = body["kind"], body["metadata"]["name"]
-            message = (
-                f"there is a {kind} {name} in this namespace that is not this model's: "
-                f"rename the model, or delete the {kind}"
-            )
-            return Conflict("NameConflict", message, final=True)
+    for body in observed.foreign:
+        kind, name = body["kind"], body["metadata"]["name"]
+        message = (
+            f"there is a {kind} {name} in this namespace that is not this model's: "
+            f"rename the model, or delete the {kind}"
+        )
+        return Conflict("NameConflict", message, final=True)
     return None
 
 

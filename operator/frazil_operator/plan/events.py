@@ -20,9 +20,9 @@ def _frozen(before: Status, after: Status) -> Iterator[Event]:
     if now.get("reason") == "Freezing" and was.get("reason") not in ("Freezing", "Queued"):
         yield Event("Normal", "FreezeStarted", "Freezing the checkpoint")
     if now.get("reason") == "Queued" and was.get("reason") != "Queued":
-        yield Event("Normal", "FreezeQueued", _sentence(now))
+        yield Event("Normal", "FreezeQueued", str(now["message"]))
     if now.get("status") == "True" and was.get("message") != now["message"]:
-        yield Event("Normal", "Frozen", _sentence(now))
+        yield Event("Normal", "Frozen", str(now["message"]))
 
 
 def _rolled(before: Status, after: Status) -> Iterator[Event]:
@@ -50,7 +50,7 @@ def _ended(before: Status, after: Status) -> Iterator[Event]:
     if was.get("status") == "False" and now.get("status") != "False" and "rejected" not in before:
         yield Event("Normal", "Recovered", f"No longer {was['reason']}")
     if now.get("reason") == "Parked" and was.get("reason") != "Parked":
-        yield Event("Normal", "Parked", _sentence(now))
+        yield Event("Normal", "Parked", str(now["message"]))
 
 
 def _condition(status: Status, kind: str) -> Mapping[str, Any]:
@@ -64,8 +64,3 @@ def _types(status: Status) -> set[str]:
 
 def _revision(status: Status, which: str) -> str:
     return str((status.get(which) or {}).get("revision", ""))
-
-
-def _sentence(condition: Mapping[str, Any]) -> str:
-    text = str(condition["message"])
-    return text[:1].upper() + text[1:]

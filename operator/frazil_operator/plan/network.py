@@ -14,8 +14,12 @@ from frazil_runtime import contract
 HTTP = 80
 
 
-def service(model: Model, traffic: Traffic) -> dict[str, Any]:
-    """The Service that clients use: its selector is the operator's memory of who is stable."""
+def service(model: Model, traffic: Traffic | None) -> dict[str, Any]:
+    """The Service that clients use: its selector is the operator's memory of who is stable.
+
+    It is there from the start, when there is no revision yet and nothing to select.
+    """
+    stable = {names.STABLE: traffic.stable} if traffic else {}
     said = model.spec.service
     port = {"name": "http", "port": HTTP, "targetPort": "http", "protocol": "TCP"}
     return child(
@@ -23,11 +27,11 @@ def service(model: Model, traffic: Traffic) -> dict[str, Any]:
         names.Child("v1", "Service", names.service(model.name)),
         {"spec": {"type": said.type, "selector": _selector(model, traffic), "ports": [port]}},
         labels=said.labels,
-        annotations=dict(said.annotations) | {names.STABLE: traffic.stable},
+        annotations=dict(said.annotations) | stable,
     )
 
 
-def headless(model: Model, traffic: Traffic) -> dict[str, Any]:
+def headless(model: Model, traffic: Traffic | None) -> dict[str, Any]:
     """The pods' own addresses, for clients that balance themselves."""
     port = {
         "name": "http",
@@ -66,7 +70,7 @@ def disruption_budget(model: Model) -> dict[str, Any]:
 
 
 def traffic(service: Object | None) -> Traffic | None:
-    """Whom the live Service selects; None where there is no Service that says so."""
+    """Whom the live Service selects; None where no Service says so."""
     if service is None:
         return None
     selector = service["spec"].get("selector") or {}
@@ -78,6 +82,6 @@ def traffic(service: Object | None) -> Traffic | None:
     return None
 
 
-def _selector(model: Model, traffic: Traffic) -> dict[str, str]:
-    narrow = {} if traffic.wide else {names.REVISION: traffic.stable}
+def _selector(model: Model, traffic: Traffic | None) -> dict[str, str]:
+    narrow = {names.REVISION: traffic.stable} if traffic and not traffic.wide else {}
     return {names.SERVING: model.name} | narrow
