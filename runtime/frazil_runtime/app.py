@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import uvloop
-from uvicorn import Server
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
@@ -46,25 +45,28 @@ class Loaded:
 
 
 class Signals:
-    """SIGTERM and SIGINT: the first sets ``stop``, the second ``hurry``, the third ``give_up``."""
+    """SIGTERM and SIGINT: the first sets ``stop``, the second ``hurry``, a third ends it all."""
 
     def __init__(self) -> None:
-        self.stop, self.hurry, self.give_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.stop, self.hurry = asyncio.Event(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._arrived)
 
     def _arrived(self) -> None:
-        for event in (self.stop, self.hurry, self.give_up):
-            if not event.is_set():
-                return event.set()
-        return None
+        if not self.stop.is_set():
+            self.stop.set()
+        elif not self.hurry.is_set():
+            self.hurry.set()
+        else:
+            log.warning("gave up on what was in flight")
+            os._exit(1)
 
 
 def serve(settings: Settings, listeners: Listeners) -> None:
     """Serve until the first SIGTERM or SIGINT, then drain.
 
-    A second signal ends the drain's wait, a third gives up on what is in flight. ArtifactError and
-    LibraryError where the model cannot be served at all.
+    A second signal ends the drain's wait, a third the process. ArtifactError and LibraryError where
+    the model cannot be served at all.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -118,14 +120,13 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         _describe(metrics, lifecycle, engine, loaded.model, settings)
         app = HttpApp(engine, loaded.model, metrics, lifecycle)
         rooms.callback(app.close)
-        http = await rooms.enter_async_context(serving(app, listeners.http))
+        await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         lifecycle.enter(State.READY)
         _announce(metrics, loaded.model)
         await signals.stop.wait()
         await _drain(lifecycle, settings.drain_seconds, signals)
         log.info("finishing %d requests", engine.in_flight)
-        rooms.callback(asyncio.create_task(_give_up(signals, http)).cancel)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, T], signals: Signals) -> T:
@@ -146,11 +147,6 @@ async def _drain(lifecycle: Lifecycle, seconds: float, signals: Signals) -> None
     log.info("draining for %g s", seconds)
     with suppress(TimeoutError):
         await asyncio.wait_for(signals.hurry.wait(), seconds)
-
-
-async def _give_up(signals: Signals, http: Server) -> None:
-    await signals.give_up.wait()
-    http.force_exit = True
 
 
 def _describe(

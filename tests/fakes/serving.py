@@ -6,11 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fakes.crash import RUNTIME
+
+SECONDS = 120.0  # after which a process that hangs is killed, so that the test fails
 
 
 @dataclass
@@ -35,9 +38,9 @@ class Serving:
 
     def end(self) -> int:
         """The exit code, all lines read."""
-        _, rest = self.process.communicate(timeout=60)
-        self.lines += rest.splitlines()
-        return self.process.returncode
+        assert self.process.stderr is not None
+        self.lines += self.process.stderr.read().splitlines()
+        return self.process.wait()
 
 
 @contextmanager
@@ -55,8 +58,13 @@ def serving(
         stderr=subprocess.PIPE,
         text=True,
     )
+    watchdog = threading.Timer(SECONDS, process.kill)
+    watchdog.start()
     try:
         yield Serving(process)
     finally:
+        watchdog.cancel()
         process.kill()
-        process.communicate()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()

@@ -90,14 +90,14 @@ def test_what_is_in_flight_is_finished(slow: Path) -> None:
     with serving(slow, FRAZIL_DRAIN_SECONDS="0") as server, ThreadPoolExecutor(1) as client:
         admin, url = server.address("probes and metrics"), server.address("listening")
         server.wait_for("ready in")
-        body = {"inputs": 300_000}
+        body = {"inputs": 50_000}
         answer = client.submit(
             httpx.post, f"{url}/v1/models/default:predict", json=body, timeout=60
         )
         while "frazil_requests_in_flight 1.0" not in httpx.get(f"{admin}/metrics").text:
             pass
         server.process.send_signal(signal.SIGTERM)
-        assert answer.result().json() == {"outputs": 300_000}
+        assert answer.result().json() == {"outputs": 50_000}
         assert server.end() == 0
 
 
@@ -111,10 +111,10 @@ def test_a_third_signal_gives_up_on_what_never_ends(slow: Path) -> None:
         )
         while "frazil_requests_in_flight 1.0" not in httpx.get(f"{admin}/metrics").text:
             pass
-        for answer_to_it in ("draining for 3600 s", "finishing 1 requests", "stopped"):
+        for answer_to_it in ("draining for", "finishing 1 requests", "gave up"):
             server.process.send_signal(signal.SIGINT)
             server.wait_for(answer_to_it)
-        assert server.end() == 0
+        assert server.end() == 1
         with pytest.raises(httpx.TransportError):
             answer.result()
 
@@ -139,7 +139,7 @@ def test_while_it_loads_a_process_answers_probes_and_can_be_stopped(unloadable: 
 
 def test_process_1_of_a_container_obeys_sigterm(unloadable: Path) -> None:
     """The kernel gives process 1 no default actions, so what has no handler is ignored."""
-    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    container = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
     with serving(unloadable, prefix=container) as server:
         server.wait_for("probes and metrics")
         parent = server.process.pid

@@ -26,11 +26,10 @@ KEEP_ALIVE: Final = 75
 @asynccontextmanager
 async def serving(
     app: App, listener: socket.socket, connection: type[Connection] = Connection
-) -> AsyncIterator[Server]:
+) -> AsyncIterator[None]:
     """Serve ``app`` on ``listener``, from here to the end of the block.
 
-    At the end: stop listening, close idle connections, finish what is in flight. Setting
-    ``force_exit`` on the server gives up on the last.
+    At the end: stop listening, close idle connections, finish what is in flight.
     """
     config = Config(
         app,
@@ -50,7 +49,7 @@ async def serving(
     await server.startup(sockets=[listener])
     ticking = asyncio.create_task(server.main_loop())
     try:
-        yield server
+        yield
     finally:
         server.should_exit = True
         await ticking
