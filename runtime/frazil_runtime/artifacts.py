@@ -27,6 +27,7 @@ from frazil_runtime.transfer import (
     explain,
     failure,
     is_plain,
+    size,
 )
 
 if TYPE_CHECKING:
@@ -126,8 +127,8 @@ def _stream(
     prefix = f"{folder}/" if folder else ""
     text = bytes(store.get(f"{prefix}{contract.MANIFEST}").bytes())
     manifest = _manifest(text, artifact)
-    size = sum(file.bytes for file in manifest.files.values())
-    progress(f"fetching {artifact}: {size / 1e6:.1f} MB in {len(manifest.files)} files")
+    whole = sum(file.bytes for file in manifest.files.values())
+    progress(f"fetching {artifact}: {len(manifest.files)} files, {size(whole)}")
     for name, expected in manifest.files.items():
         got = download(store, f"{prefix}{name}", target / name)
         if got != expected:

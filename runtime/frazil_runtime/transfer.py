@@ -66,6 +66,14 @@ def explain(error: Exception) -> str:
     return re.sub(r"\?[^\s)]*", "", first).strip()
 
 
+def size(count: int) -> str:
+    """Bytes as people read them: ``6.9 kB``, ``104.9 MB``."""
+    for power, unit in ((3, "GB"), (2, "MB")):
+        if count >= 1000**power:
+            return f"{count / 1000**power:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"
+
+
 def is_plain(name: str) -> bool:
     """Whether ``name`` is a relative path of plain segments: what comes from outside may be joined
     to a directory only if it is."""
@@ -86,17 +94,17 @@ def download(
     ``etag``, an object that is no longer that one is refused. Raises STORE_ERRORS and OSError.
     """
     answer = store.get(key, options={"if_match": etag} if etag else None)
-    digest, size = hashlib.sha256(), 0
+    digest, length = hashlib.sha256(), 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("xb") as file:
         for chunk in answer.stream(min_chunk_size=CHUNK):
             digest.update(chunk)
             file.write(chunk)
-            size += len(chunk)
+            length += len(chunk)
             received(len(chunk))
-    if size != answer.meta["size"]:
-        raise TruncatedError(f"{key}: {size} bytes came of {answer.meta['size']}")
-    return File(digest.hexdigest(), size)
+    if length != answer.meta["size"]:
+        raise TruncatedError(f"{key}: {length} bytes came of {answer.meta['size']}")
+    return File(digest.hexdigest(), length)
 
 
 def describe(path: Path) -> File:

@@ -15,6 +15,7 @@ from frazil_runtime.freeze.outcome import UnavailableError, failed
 from frazil_runtime.freeze.progress import say
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.manifest import Tensor
+from frazil_runtime.transfer import size
 
 
 def freeze(arguments: argparse.Namespace) -> int:
@@ -51,7 +52,7 @@ def summary(frozen: local.Frozen) -> str:
     how = "frozen before, nothing was converted" if result.reused else "frozen and proved"
     lines = [
         f"{result.artifact} ({how})",
-        f"{result.artifact_bytes / 1e6:.1f} MB in {frozen.place}",
+        f"{size(result.artifact_bytes)} in {frozen.place}",
     ]
     for name, signature in manifest.signatures.items():
         default = " (default)" if name == manifest.default_signature else ""

@@ -19,6 +19,7 @@ from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.source import Fetched, fetch, fetch_file, find
 from frazil_runtime.freeze.work import Record, Work
 from frazil_runtime.manifest import Manifest
+from frazil_runtime.transfer import size
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -56,8 +57,7 @@ class Freezing:
         """
         shutil.rmtree(self.work.fetched, ignore_errors=True)
         source = find(self.request.uri, self.environ)
-        size = f"{len(source.files)} files, {source.bytes / 1e6:.1f} MB"
-        self.progress(f"fetching {source.uri}: {size}")
+        self.progress(f"fetching {source.uri}: {len(source.files)} files, {size(source.bytes)}")
         with bar(source.bytes) as received:
             got = fetch(source, self.work.source, received)
         self.progress(f"checkpoint {got.digest}")

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from frazil_runtime.transfer import size
+
 Progress = Callable[[str], None]
 
 _BAR = 30  # characters
@@ -28,9 +30,9 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
         return
     done, drawn = 0, -1
 
-    def received(size: int) -> None:
+    def received(chunk: int) -> None:
         nonlocal done, drawn
-        done += size
+        done += chunk
         tenths = 1000 * done // total if total else done >> 20
         if tenths != drawn:
             drawn = tenths
@@ -44,10 +46,10 @@ def bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def picture(done: int, total: int) -> str:
-    """``[######........] 42.0 %  12.3 of 29.3 MB``."""
+    """``[######........] 42.0 %  12.3 MB of 29.3 MB``."""
     if not total:
-        return f"{done / 1e6:.1f} MB"
+        return size(done)
     share = min(1.0, done / total)
     filled = round(share * _BAR)
     blocks = "#" * filled + "." * (_BAR - filled)
-    return f"[{blocks}] {share:.1%}  {done / 1e6:.1f} of {total / 1e6:.1f} MB"
+    return f"[{blocks}] {share:.1%}  {size(done)} of {size(total)}"

@@ -22,7 +22,7 @@ from frazil_runtime.freeze.outcome import UnavailableError, store_failures
 from frazil_runtime.freeze.progress import Progress
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.manifest import Manifest, ManifestError, artifact_digest
-from frazil_runtime.transfer import describe, is_plain
+from frazil_runtime.transfer import describe, is_plain, size
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -83,7 +83,7 @@ def to_store(
         if published(store, artifact.name):
             progress(f"{artifact.name} is in the store already")
             return
-        progress(f"uploading {artifact.name}: {artifact.bytes / 1e6:.1f} MB")
+        progress(f"uploading {artifact.name}: {size(artifact.bytes)}")
         for name in artifact.manifest.files:
             store.put(
                 f"{folder}/{name}",
