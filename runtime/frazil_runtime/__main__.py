@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import version
 
 from frazil_runtime import logs, settings
 from frazil_runtime.capi.library import LibraryError, load_library
@@ -67,6 +66,8 @@ def _open_tensorflow() -> None:
 
 
 def _version(_: argparse.Namespace) -> int:
+    from importlib.metadata import version  # noqa: PLC0415 - a serving process needs none of it
+
     sys.stdout.write(f"frazil {version('frazil')}\n")
     return 0
 
