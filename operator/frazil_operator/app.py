@@ -12,6 +12,7 @@ from typing import cast
 import kopf
 
 from frazil_operator import handlers, metrics
+from frazil_operator.accounts import StoreAccounts
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
 from frazil_operator.lease import Lease
@@ -35,7 +36,8 @@ async def run(settings: Settings, plan: Planner) -> None:
             Reflector(resource, cluster, store, queue.add, seconds=settings.relist_seconds)
             for resource in (MODELS, *CHILDREN)
         ]
-        reconciler = Reconciler(store, cluster, plan, settings)
+        accounts = StoreAccounts.of(settings, cluster)
+        reconciler = Reconciler(store, cluster, plan, settings, accounts=accounts)
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)
         async with (

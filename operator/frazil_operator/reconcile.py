@@ -70,8 +70,7 @@ class Reconciler:
 
     async def _gather(self, model: Object) -> Observed:
         key = key_of(model)
-        every = self._store.children(key)
-        children = tuple(child for child in every if is_controlled_by(child, model))
+        children = self._store.children(key)
         pods: list[Object] = []
         if any(map(may_have_pods, children)):
             pods, _ = await self._cluster.list(PODS, key.namespace, f"{names.MODEL}={key.name}")

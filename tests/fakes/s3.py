@@ -62,24 +62,27 @@ class Server:
     """The server; it makes buckets, each for one test."""
 
     def __init__(self, endpoint: str, folder: Path) -> None:
-        self._endpoint, self._folder, self._numbers = endpoint, folder, count()
+        self.endpoint, self._folder, self._numbers = endpoint, folder, count()
 
     def bucket(self) -> Bucket:
         folder = self._folder / f"bucket-{next(self._numbers)}"
         folder.mkdir()
-        return Bucket(self._endpoint, folder)
+        return Bucket(self.endpoint, folder)
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """Run versitygw over ``folder``; built first where the cache does not have it."""
+def server(folder: Path, *options: str) -> Iterator[Server]:
+    """Run versitygw over ``folder``; built first where the cache does not have it.
+
+    ``options`` are further ones of the program, such as ``--iam-dir``.
+    """
     tool = [ROOT / "devcluster" / "devcluster", "tool", "versitygw"]
     binary = subprocess.run(tool, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     data = folder / "data"
     data.mkdir()
-    command = [binary, "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(data)]
+    command = [binary, "--port", f"127.0.0.1:{port}", "--quiet", *options, "posix", str(data)]
     account = {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
     with (
         (folder / "log").open("w") as log,
