@@ -98,6 +98,7 @@ class WorkQueue:
                 self._schedule.done(key)
             if after is not None:
                 self.add(key, after)
+            await asyncio.sleep(0)  # a look that finds nothing to do never waits: others must run
 
     async def _attempt(self, work: Work, key: Key) -> float | None:
         with metrics.RECONCILE_SECONDS.time():
