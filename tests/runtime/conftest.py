@@ -19,8 +19,10 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real S3 server on loopback."""
-    with server(tmp_path_factory.mktemp("s3")) as running:
+    """A real S3 server on loopback, with accounts as the chart's has."""
+    folder = tmp_path_factory.mktemp("s3")
+    (folder / "accounts").mkdir()
+    with server(folder, "--iam-dir", str(folder / "accounts")) as running:
         yield running
 
 

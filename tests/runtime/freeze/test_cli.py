@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import pytest
+from fakes.artifact_files import Conversion
+from fakes.s3 import Bucket
+
+from frazil_runtime import contract
+from frazil_runtime.artifacts import open_artifact
+from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.freeze import cli, local, stages
+from frazil_runtime.freeze.outcome import UnavailableError, failed
+from frazil_runtime.freeze.progress import picture
+from frazil_runtime.freeze.request import FreezeError, FreezeRequest
+from frazil_runtime.transfer import size
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("image=x:0", {"image": "x:0"}),
+        ("image=x:0,keep=k", {"image": "x:0", "keep": "k"}),
+        ("probs", {"probs": "probs"}),
+        ("scope/probs:0,aux:1", {"scope/probs": "scope/probs:0", "aux:1": "aux:1"}),
+        ("y=probs,logits", {"y": "probs", "logits": "logits"}),
+        ("", {}),
+    ],
+)
+def test_aliases(text: str, expected: dict[str, str]) -> None:
+    assert cli.aliases(text) == expected
+
+
+@pytest.mark.parametrize("text", ["=x", "y=", "=", "y=x,=z"])
+def test_aliases_that_are_none(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="neither alias=node nor node"):
+        cli.aliases(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("keep_prob=1.0", ("keep_prob", 1.0)),
+        ("is_training=false", ("is_training", False)),
+        ("k=3", ("k", 3)),
+        ("mode=predict", ("mode", "predict")),
+        ('mode="3"', ("mode", "3")),
+        ("mode=a=b", ("mode", "a=b")),
+        ("mode=", ("mode", "")),
+        ("mode=[1]", ("mode", "[1]")),
+        ("mode=null", ("mode", "null")),
+    ],
+)
+def test_feeds_are_json_scalars_or_strings(text: str, expected: tuple[str, object]) -> None:
+    name, value = cli.feed(text)
+    assert (name, value, type(value)) == (*expected, type(expected[1]))
+
+
+@pytest.mark.parametrize("text", ["keep_prob", "=1"])
+def test_feeds_that_are_none(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not name=value"):
+        cli.feed(text)
+
+
+def test_a_bar_shows_share_and_sizes() -> None:
+    assert picture(0, 10_000_000) == f"[{'.' * 30}] 0.0%  0.0 kB of 10.0 MB"
+    assert picture(5_000_000, 10_000_000).startswith(f"[{'#' * 15}{'.' * 15}] 50.0%")
+    assert picture(12_300_000, 0) == "12.3 MB"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (FreezeError(Exit.TENSOR_NOT_FOUND, "no probs"), Exit.TENSOR_NOT_FOUND, "no probs"),
+        (UnavailableError("the store: out of reach"), Exit.RETRY, "the store: out of reach"),
+        (MemoryError("too much"), Exit.RETRY, "MemoryError: too much"),
+    ],
+)
+def test_every_end_has_a_code_and_a_message(error: Exception, code: Exit, message: str) -> None:
+    assert failed(error) == (code, FreezeResult(reason=code.reason, message=message))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "frozen.pb"
+    path.write_bytes(b"graph")
+    return path
+
+
+class TestFreeze:
+    """local.freeze: `frazil freeze` without its flags."""
+
+    @pytest.fixture
+    def lines(self) -> list[str]:
+        return []
+
+    @pytest.mark.parametrize("output", ["output", "deep/er/output"])
+    def test_to_a_directory_once(
+        self, model: Path, tmp_path: Path, lines: list[str], output: str
+    ) -> None:
+        conversion, request = Conversion(), FreezeRequest(str(model))
+        place = str(tmp_path / output)
+        first = local.freeze(request, place, {}, lines.append, conversion)
+        second = local.freeze(request, place, {}, lines.append, conversion)
+        assert conversion.runs == 1
+        assert (first.result.reused, second.result.reused) == (False, True)
+        assert first.result.artifact == second.result.artifact
+        assert open_artifact(first.place, {}, tmp_path / "cache") == Path(place)
+
+    def test_a_damaged_directory_is_frozen_anew(
+        self, model: Path, tmp_path: Path, lines: list[str]
+    ) -> None:
+        conversion, request = Conversion(), FreezeRequest(str(model))
+        place = tmp_path / "output"
+        local.freeze(request, str(place), {}, lines.append, conversion)
+        (place / contract.GRAPH).write_bytes(b"damaged")
+        local.freeze(request, str(place), {}, lines.append, conversion)
+        assert conversion.runs == 2
+        open_artifact(str(place), {}, tmp_path / "cache")
+
+    def test_a_directory_of_something_else_is_refused_before_the_work(
+        self, model: Path, lines: list[str]
+    ) -> None:
+        with pytest.raises(FreezeError, match="is no artifact"):
+            local.freeze(FreezeRequest(str(model)), str(model.parent), {}, lines.append)
+        assert lines == []
+
+    @pytest.mark.integration
+    def test_to_a_store_once(
+        self, model: Path, tmp_path: Path, bucket: Bucket, lines: list[str]
+    ) -> None:
+        conversion, request, url = Conversion(), FreezeRequest(str(model)), f"{bucket.url}/store"
+        first = local.freeze(request, url, bucket.environ, lines.append, conversion)
+        second = local.freeze(request, url, bucket.environ, lines.append, conversion)
+        assert conversion.runs == 1
+        assert second.result.reused
+        assert first.place == second.place == f"{url}/artifacts/{first.result.artifact}"
+        opened = open_artifact(first.place, bucket.environ, tmp_path / "cache")
+        assert opened.name == first.result.artifact
+
+
+class TestCommands:
+    """The subcommands, from their arguments to their exit code."""
+
+    @pytest.fixture
+    def log(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv(contract.ENV_TERMINATION_LOG, str(tmp_path / "termination-log"))
+        monkeypatch.setenv(contract.ENV_WORK_DIR, str(tmp_path / "work"))
+        monkeypatch.setenv(contract.ENV_STORE_URL, (tmp_path / "store").as_uri())
+        return tmp_path / "termination-log"
+
+    def _run(self, *argv: str) -> int:
+        parser = argparse.ArgumentParser()
+        cli.add_arguments(parser.add_subparsers(required=True))
+        arguments = parser.parse_args(argv)
+        code = arguments.run(arguments)
+        assert isinstance(code, int)
+        return code
+
+    def test_what_was_made_is_told_on_stdout(
+        self, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = str(tmp_path / "output")
+        made = local.freeze(FreezeRequest(str(model)), output, {}, lambda _: None, Conversion())
+        assert self._run("freeze", str(model), "--output", output) == 0
+        told = capsys.readouterr()
+        assert told.out.splitlines() == [
+            f"{made.result.artifact} (frozen before, nothing was converted)",
+            f"{size(made.result.artifact_bytes)} in {output}",
+            "signature serving_default (default)",
+            "  in  x: float32 [-1, 4]",
+            "  out y: float32 of any shape",
+        ]
+        assert told.err.splitlines()[0].startswith("fetching ")
+
+    def test_a_users_error_is_told_on_stderr_with_its_code(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        code = self._run("freeze", str(tmp_path / "no.pb"), "--output", str(tmp_path / "output"))
+        assert code == Exit.SOURCE_NOT_FOUND
+        assert capsys.readouterr().err.startswith("SourceNotFound: ")
+
+    def test_a_stage_that_fails_says_so_in_the_termination_log(
+        self, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        request = FreezeRequest(str(tmp_path / "no.pb"))
+        monkeypatch.setenv(contract.ENV_FREEZE_REQUEST, request.to_json())
+        assert self._run("freeze-stage", "fetch") == Exit.SOURCE_NOT_FOUND
+        result = FreezeResult.from_json(log.read_text())
+        assert result is not None
+        assert result.reason == "SourceNotFound"
+
+    def test_the_last_stage_puts_the_result_there(
+        self, log: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        request = FreezeRequest(str(model)).to_json()
+        monkeypatch.setenv(contract.ENV_FREEZE_REQUEST, request)
+        assert self._run("freeze-stage", "fetch") == 0
+        stages.run("convert", dict(os.environ), lambda _: None, Conversion())
+        assert self._run("freeze-stage", "publish") == 0
+        text = log.read_text()
+        assert len(text.encode()) < contract.TERMINATION_LIMIT
+        assert json.loads(text)["artifact"].startswith("sha256-")
+
+    def test_what_nobody_foresaw_is_another_try_with_a_message(
+        self, log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.delenv(contract.ENV_WORK_DIR)
+        assert self._run("freeze-stage", "publish") == Exit.RETRY
+        result = FreezeResult.from_json(log.read_text())
+        assert result is not None
+        assert (result.reason, result.message) == ("Retry", "KeyError: 'FRAZIL_WORK_DIR'")
+        assert "Traceback" in capsys.readouterr().err

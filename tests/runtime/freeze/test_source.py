@@ -1,0 +1,228 @@
+"""Finding and fetching checkpoints, from local folders, a real S3 server and a real web server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from fakes.s3 import Bucket
+
+from frazil_runtime import contract
+from frazil_runtime.contract import Exit
+from frazil_runtime.freeze.listing import Entry
+from frazil_runtime.freeze.outcome import UnavailableError
+from frazil_runtime.freeze.request import FreezeError
+from frazil_runtime.freeze.source import Fetched, Source, fetch, fetch_file, find
+from frazil_runtime.objects import open_source
+
+FILES = {
+    "ckpt/model.ckpt-1000.index": b"index",
+    "ckpt/model.ckpt-1000.data-00000-of-00001": b"data" * 1000,
+    "ckpt/model.ckpt-1000.meta": b"meta",
+    "ckpt/model.ckpt-2000.index": b"a later one",
+    "ckpt/checkpoint": b"not part of it",
+    "saved/saved_model.pb": b"graph",
+    "saved/variables/variables.index": b"index",
+    "saved/assets/words.txt": b"a\n",
+    "saved/assets.extra/tf_serving_warmup_requests": b"records",
+    "model.keras": b"keras",
+    "frozen.pb": b"frozen",
+}
+URIS = {
+    "ckpt/model.ckpt-1000": 3,
+    "saved": 4,
+    "model.keras": 1,
+    "frozen.pb": 1,
+}
+
+
+def ignore(_: int) -> None:
+    """A progress that nobody reads."""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """One of each kind."""
+    for name, data in FILES.items():
+        path = tmp_path / "models" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def web(models: Path) -> Iterator[str]:
+    """The URL of a web server over ``models``."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_request(self, *_: object) -> None:
+            pass
+
+        log_error = log_request
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(models))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def _fetch(uri: str, environ: dict[str, str], folder: Path) -> tuple[Source, Fetched]:
+    source = find(uri, environ)
+    return source, fetch(source, folder, ignore)
+
+
+@pytest.mark.parametrize(("name", "count"), URIS.items())
+def test_from_a_local_path(models: Path, tmp_path: Path, name: str, count: int) -> None:
+    source, got = _fetch(str(models / name), {}, tmp_path / "got")
+    assert len(source.files) == count
+    assert got.path == tmp_path / "got" / Path(name).name
+    assert got.bytes == source.bytes
+    fetched = [path for path in (tmp_path / "got").rglob("*") if path.is_file()]
+    assert len(fetched) == count
+    for path in fetched:
+        below = path.relative_to(tmp_path / "got")
+        assert path.read_bytes() == FILES[str(Path(name).parent / below)]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", URIS)
+def test_from_s3_with_the_digest_of_the_same_files_on_disk(
+    models: Path, tmp_path: Path, bucket: Bucket, name: str
+) -> None:
+    url = bucket.upload(models, "some/prefix")
+    _, local = _fetch(str(models / name), {}, tmp_path / "local")
+    _, remote = _fetch(f"{url}/{name}", bucket.environ, tmp_path / "remote")
+    assert (remote.digest, remote.bytes) == (local.digest, local.bytes)
+
+
+@pytest.mark.integration
+def test_a_saved_model_that_is_a_whole_bucket(models: Path, tmp_path: Path, bucket: Bucket) -> None:
+    for path in (models / "saved").iterdir():
+        path.rename(bucket.folder / path.name)
+    _, got = _fetch(bucket.url, bucket.environ, tmp_path / "got")
+    assert (got.path / "saved_model.pb").read_bytes() == b"graph"
+
+
+@pytest.mark.parametrize("name", [name for name in URIS if name != "saved"])
+def test_from_the_web_what_can_be_known_without_a_listing(
+    models: Path, web: str, tmp_path: Path, name: str
+) -> None:
+    _, local = _fetch(str(models / name), {}, tmp_path / "local")
+    _, remote = _fetch(f"{web}/{name}?signature=x", {}, tmp_path / "remote")
+    assert remote.digest == local.digest
+
+
+def test_from_the_web_without_a_meta_file(models: Path, web: str, tmp_path: Path) -> None:
+    (models / "ckpt/model.ckpt-1000.meta").unlink()
+    _, got = _fetch(f"{web}/ckpt/model.ckpt-1000", {}, tmp_path / "got")
+    assert len(list((tmp_path / "got").iterdir())) == 2
+    assert got.path.name == "model.ckpt-1000"
+
+
+def test_from_a_volume_claim(models: Path, tmp_path: Path) -> None:
+    environ = {contract.ENV_PVC_ROOT: str(models.parent)}
+    _, got = _fetch("pvc://models/saved", environ, tmp_path / "got")
+    assert got.path == tmp_path / "got" / "saved"
+
+
+def test_a_link_within_a_claim_is_followed(models: Path, tmp_path: Path) -> None:
+    (models / "latest.keras").symlink_to(models / "model.keras")
+    environ = {contract.ENV_PVC_ROOT: str(models.parent)}
+    _, got = _fetch("pvc://models/latest.keras", environ, tmp_path / "got")
+    assert got.path.read_bytes() == b"keras"
+
+
+@pytest.mark.parametrize(
+    ("link", "uri"),
+    [
+        pytest.param("stolen.keras", "pvc://models/stolen.keras", id="as the model"),
+        pytest.param("saved/assets/x", "pvc://models/saved", id="among a SavedModel's assets"),
+    ],
+)
+def test_a_link_out_of_a_claim_is_refused(models: Path, link: str, uri: str) -> None:
+    secret = models.parent / "token"
+    secret.write_bytes(b"secret")
+    (models / link).symlink_to(secret)
+    with pytest.raises(FreezeError, match="leads out of the volume claim") as caught:
+        find(uri, {contract.ENV_PVC_ROOT: str(models.parent)})
+    assert caught.value.exit is Exit.INVALID_REQUEST
+
+
+def test_nothing_at_a_local_path_names_what_comes_near(models: Path) -> None:
+    with pytest.raises(FreezeError, match="Nearest names beside it: model") as caught:
+        find(str(models / "ckpt/model.ckpt-100"), {})
+    assert caught.value.exit is Exit.SOURCE_NOT_FOUND
+
+
+def test_nothing_on_the_web_says_what_can_be_fetched_from_there(web: str) -> None:
+    with pytest.raises(FreezeError, match="a SavedModel needs a store that can list") as caught:
+        find(f"{web}/saved", {})
+    assert caught.value.exit is Exit.SOURCE_NOT_FOUND
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["model.ckpt", "deep/er/model.keras"])
+def test_nothing_in_the_bucket(bucket: Bucket, path: str) -> None:
+    with pytest.raises(FreezeError, match="nothing there") as caught:
+        find(f"{bucket.url}/{path}", bucket.environ)
+    assert caught.value.exit is Exit.SOURCE_NOT_FOUND
+
+
+@pytest.mark.integration
+def test_no_such_bucket(bucket: Bucket) -> None:
+    with pytest.raises(FreezeError, match="bucket does not exist") as caught:
+        find("s3://no-such-bucket/model.ckpt", bucket.environ)
+    assert caught.value.exit is Exit.SOURCE_NOT_FOUND
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "wrong", [{"AWS_ACCESS_KEY_ID": "nobody"}, {"AWS_SECRET_ACCESS_KEY": "wrong"}]
+)
+def test_no_permission(bucket: Bucket, wrong: dict[str, str]) -> None:
+    with pytest.raises(FreezeError, match="secretName") as caught:
+        find(f"{bucket.url}/model.ckpt", bucket.environ | wrong)
+    assert caught.value.exit is Exit.SOURCE_FORBIDDEN
+
+
+@pytest.mark.integration
+def test_a_server_that_does_not_answer_is_nobodys_fault_here(bucket: Bucket) -> None:
+    with pytest.raises(UnavailableError, match="out of reach"):
+        find(
+            f"{bucket.url}/model.ckpt", bucket.environ | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+        )
+
+
+@pytest.mark.integration
+def test_a_file_replaced_while_it_is_fetched_is_another_try(
+    models: Path, bucket: Bucket, tmp_path: Path
+) -> None:
+    url = bucket.upload(models, "m")
+    source = find(f"{url}/model.keras", bucket.environ)
+    open_source(bucket.url, bucket.environ).put("m/model.keras", b"other")
+    with pytest.raises(UnavailableError):
+        fetch(source, tmp_path / "got", ignore)
+
+
+def test_a_file_shorter_than_listed_is_another_try(models: Path, tmp_path: Path) -> None:
+    source = find(str(models / "model.keras"), {})
+    longer = Source(source.uri, source.store, source.path, "", {"m": Entry("model.keras", 6)})
+    with pytest.raises(UnavailableError, match="listed with 6 bytes, but 5 came"):
+        fetch(longer, tmp_path / "got", ignore)
+
+
+def test_samples_are_one_file(models: Path, tmp_path: Path) -> None:
+    got = fetch_file(str(models / "frozen.pb"), "samples", tmp_path / "samples.npz", {})
+    assert got.bytes == len(FILES["frozen.pb"])
+
+
+def test_samples_that_are_not_there_name_their_field(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(FreezeError, match=r"Check spec\.checkpoint\.samples") as caught:
+        fetch_file(str(models / "no.npz"), "spec.checkpoint.samples", tmp_path / "s.npz", {})
+    assert caught.value.exit is Exit.SOURCE_NOT_FOUND
