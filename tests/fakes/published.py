@@ -33,6 +33,7 @@ def _export(
     directory: Path,
     inputs: Tensors,
     outputs: Tensors,
+    *,
     more: Mapping[str, Any] | None = None,
     main_op: Any = None,
 ) -> Path:
@@ -97,6 +98,23 @@ def batch_norm_checkpoint(directory: Path) -> Path:
         return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
 
 
+def loop_checkpoint(directory: Path, *, resource: bool) -> Path:
+    """TF1: a loop of Enter and Exit that reads a variable, of either kind."""
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 2], name="x")
+        w = tf1.get_variable("w", initializer=weights(2, 2), use_resource=resource)
+        tf1.disable_control_flow_v2()
+        try:
+            _, y = tf1.while_loop(
+                lambda i, _: i < 3, lambda i, v: (i + 1, tf.matmul(v, w)), [tf.constant(0), x]
+            )
+        finally:
+            tf1.enable_control_flow_v2()
+        tf.identity(y, name="y")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
 def object_checkpoint(directory: Path) -> Path:
     """TF2: weights and a tree of Python objects, no graph."""
     holder = tf.train.Checkpoint(w=tf.Variable(weights(3)))
@@ -149,7 +167,11 @@ def estimator(directory: Path) -> Path:
         session.run(tf1.global_variables_initializer())
         classify = tf1.saved_model.classification_signature_def(serialised, names, scores)
         return _export(
-            session, directory, {"examples": serialised}, {"scores": scores}, {"classes": classify}
+            session,
+            directory,
+            {"examples": serialised},
+            {"scores": scores},
+            more={"classes": classify},
         )
 
 
@@ -192,6 +214,18 @@ def _saved(module: tf.Module, directory: Path, **functions: Any) -> Path:
     signatures = functions or {"serving_default": module.__call__}
     tf.saved_model.save(module, str(target), signatures=signatures)
     return target
+
+
+def mutable_table(directory: Path) -> Path:
+    """TF2: a table whose content is in the checkpoint, as Keras 2 kept vocabularies."""
+    holder = tf.Module()
+    holder.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+    holder.table.insert(tf.constant(["cold", "ice"]), tf.constant([5, 7], tf.int64))
+    spec = tf.TensorSpec([None], tf.string, "tokens")
+    call = tf.function(
+        lambda tokens: {"ids": holder.table.lookup(tokens)}, input_signature=[spec], autograph=False
+    )
+    return _saved(holder, directory, serving_default=call)
 
 
 def module(

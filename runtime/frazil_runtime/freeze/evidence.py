@@ -23,9 +23,16 @@ class Evidence:
     sizes: Sizes
 
 
-def gather(runner: Runner, signature: Signature, given: Sequence[Arrays]) -> Evidence:
+def gather(
+    runner: Runner,
+    signature: Signature,
+    given: Sequence[Arrays],
+    vocabulary: Sequence[bytes] = (),
+) -> Evidence:
     """The given samples, else generated ones, and the sizes found by running them."""
-    return _from_given(runner, signature, given) if given else _generated(runner, signature)
+    if given:
+        return _from_given(runner, signature, given)
+    return _generated(runner, signature, vocabulary)
 
 
 def _from_given(runner: Runner, signature: Signature, given: Sequence[Arrays]) -> Evidence:
@@ -43,13 +50,13 @@ def _from_given(runner: Runner, signature: Signature, given: Sequence[Arrays]) -
     return Evidence(given, smallest(runner, signature, probe, known) or {})
 
 
-def _generated(runner: Runner, signature: Signature) -> Evidence:
+def _generated(runner: Runner, signature: Signature, vocabulary: Sequence[bytes]) -> Evidence:
     """The first kind of texts, and rank of what has no rank, that the model accepts."""
     ranked = [signature]
     if any(tensor.shape is None for tensor in signature.inputs):
         ranked = [_with_rank(signature, rank) for rank in _RANKS]
     for candidate in ranked:
-        for strings in candidates(runner, candidate):
+        for strings in candidates(runner, candidate, vocabulary):
             sizes = smallest(
                 runner,
                 candidate,

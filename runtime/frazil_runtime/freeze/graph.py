@@ -14,25 +14,18 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import grappler
-from frazil_runtime.freeze.graphdef import ancestors, anonymous, node_name, prune
-from frazil_runtime.freeze.original import PREFIX, Original
+from frazil_runtime.freeze.graphdef import anonymous, node_name, prune
+from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.refusals import refusal
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.signatures import unfed
+from frazil_runtime.freeze.tables import with_initializers
 from frazil_runtime.manifest import Signature
 
 # A protobuf cannot be larger; the graph's own nodes need some of it.
 PROTOBUF_LIMIT = 2**31 - 2**20
 
 _VARIABLES = ("VarHandleOp", "Variable", "VariableV2")
-_INITIALIZERS = (
-    "InitializeTable",
-    "InitializeTableV2",
-    "InitializeTableFromTextFile",
-    "InitializeTableFromTextFileV2",
-    "LookupTableImport",
-    "LookupTableImportV2",
-)
 _UNSET = b"ASSET-NOT-SET"
 
 
@@ -69,7 +62,7 @@ def freeze(original: Original, limit: int = PROTOBUF_LIMIT) -> Frozen:
         )
     signatures = {n: s for n, s in original.signatures.items() if n not in unsupported}
     fetched = _tensor_nodes(signatures)
-    graph, initialization = _named_initializers(graph, fetched, meta.initialization)
+    graph, initialization = with_initializers(graph, original, fetched, meta.initialization)
     graph = prune(graph, [*fetched, *initialization])
     _check_size(graph, limit)
     graph = _with_constants(original, graph, [*fetched, *initialization])
@@ -109,30 +102,6 @@ def _refusals(graph: GraphDef, signatures: Mapping[str, Signature]) -> dict[str,
         if why:
             found[name] = why
     return found
-
-
-def _named_initializers(
-    graph: GraphDef, fetched: Sequence[str], operations: Sequence[str]
-) -> tuple[GraphDef, tuple[str, ...]]:
-    """The table initialisers below ``operations`` whose table the outputs look at.
-
-    The whole operation would also wait for what a frozen graph lacks: local variables' initial
-    values, tables of the training half. They are named by number, in the order of their tables:
-    TensorFlow's own names hold a counter of the process that traced the model.
-    """
-    serving = ancestors(graph, fetched)
-    below = ancestors(graph, operations)
-    tables = {
-        node.name: sorted(ancestors(graph, [node.input[0]]) & serving)
-        for node in graph.node
-        if node.op in _INITIALIZERS and node.name in below
-    }
-    ordered = sorted((name for name in tables if tables[name]), key=lambda name: tables[name])
-    new = {name: f"{PREFIX}/initialize_{number}" for number, name in enumerate(ordered)}
-    for node in graph.node:
-        node.name = new.get(node.name, node.name)
-        node.input[:] = [f"^{new[node_name(i)]}" if node_name(i) in new else i for i in node.input]
-    return graph, tuple(new.values())
 
 
 def _check_size(graph: GraphDef, limit: int) -> None:

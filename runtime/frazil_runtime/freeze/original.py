@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy.typing as npt
 import tensorflow as tf
 
 from frazil_runtime.contract import Exit
@@ -15,6 +16,7 @@ from frazil_runtime.manifest import Signature, Tensor
 
 # Of the nodes that freezing adds: no model has a scope of this name.
 PREFIX = "frazil"
+_WORDS = 8  # of each table
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
@@ -33,6 +35,7 @@ class Original(Runner):
             inputs = _import(meta)
             self.outputs = _identities(graph, meta, inputs)
             _add_reads(graph)
+            self._exports = _exports(graph)
         super().__init__(graph)
         self.meta = meta
         self.signatures = {
@@ -44,6 +47,19 @@ class Original(Runner):
             for name, signature in meta.signatures.items()
         }
         self._restore()
+
+    def table(self, node: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Keys and values that a lookup table holds."""
+        keys, values = self.session.run(self._exports[node])
+        return keys, values
+
+    def vocabulary(self) -> list[bytes]:
+        """Some texts that its tables know: samples without one would all be out of vocabulary."""
+        found: set[bytes] = set()
+        for node, (keys, _) in sorted(self._exports.items()):
+            if keys.dtype == tf.string:
+                found.update(sorted(self.table(node)[0].ravel())[:_WORDS])
+        return sorted(found)
 
     def _restore(self) -> None:
         restore = self.meta.restore
@@ -95,6 +111,21 @@ def _add_reads(graph: tf.Graph) -> None:
         if operation.type == "VarHandleOp" and name not in existing:
             dtype = operation.get_attr("dtype")
             tf.raw_ops.ReadVariableOp(resource=operation.outputs[0], dtype=dtype, name=name)
+
+
+def _exports(graph: tf.Graph) -> dict[str, tuple[Any, Any]]:
+    return {
+        operation.name: tuple(
+            tf.raw_ops.LookupTableExportV2(
+                table_handle=operation.outputs[0],
+                Tkeys=operation.get_attr("key_dtype"),
+                Tvalues=operation.get_attr("value_dtype"),
+            )
+        )
+        for operation in graph.get_operations()
+        if operation.type.endswith(("TableV2", "TableOfTensorsV2"))
+        and "key_dtype" in operation.node_def.attr
+    }
 
 
 def _renamed(tensor: Tensor, names: dict[str, str]) -> Tensor:

@@ -48,7 +48,7 @@ def prove(
     """
     plain = optimise(frozen, ())
     trial = optimise(frozen) if request.optimize else plain
-    evidence = _gather(trial, given)
+    evidence = _gather(trial, given, original.vocabulary())
     expected = {
         name: verify.answers(name, partial(original.run, signature), evidence[name].samples)
         for name, signature in frozen.signatures.items()
@@ -68,10 +68,12 @@ def prove(
     return _measure(final, expected, evidence, request.tolerance)
 
 
-def _gather(frozen: Frozen, given: Mapping[str, Sequence[Arrays]]) -> dict[str, Evidence]:
+def _gather(
+    frozen: Frozen, given: Mapping[str, Sequence[Arrays]], vocabulary: Sequence[bytes]
+) -> dict[str, Evidence]:
     with _runner(frozen) as runner:
         return {
-            name: gather(runner, signature, given.get(name, ()))
+            name: gather(runner, signature, given.get(name, ()), vocabulary)
             for name, signature in frozen.signatures.items()
         }
 

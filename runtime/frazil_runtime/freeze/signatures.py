@@ -13,8 +13,9 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.dtypes import BY_ENUM
-from frazil_runtime.freeze.graphdef import ancestors, node_name, tensor_name
+from frazil_runtime.freeze.graphdef import ancestors, node_name, prune, tensor_name
 from frazil_runtime.freeze.names import nearest
+from frazil_runtime.freeze.refusals import unknown_operations
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.sparse import parts
 from frazil_runtime.manifest import Signature, Tensor
@@ -43,15 +44,16 @@ def from_request(graph: GraphDef, request: FreezeRequest) -> Signature:
     Raises FreezeError (TENSOR_NOT_FOUND) with the nearest names in the graph.
     """
     outputs = {alias: tensor_name(name) for alias, name in request.outputs.items()}
-    imported = _import(graph)
-    found = [_find(imported, "output", alias, name) for alias, name in outputs.items()]
     inputs = {alias: tensor_name(name) for alias, name in request.inputs.items()}
     if not inputs:
         names = placeholders(graph, list(outputs.values()))
         inputs = {name: tensor_name(name) for name in names}
+    _require_nodes(graph, "output", outputs)
+    _require_nodes(graph, "input", inputs)
+    imported = _import(prune(graph, [*outputs.values(), *inputs.values()]))
     return Signature(
         inputs=tuple(_find(imported, "input", alias, name) for alias, name in inputs.items()),
-        outputs=tuple(found),
+        outputs=tuple(_find(imported, "output", alias, name) for alias, name in outputs.items()),
     )
 
 
@@ -74,24 +76,37 @@ def unfed(graph: GraphDef, signature: Signature) -> str | None:
     )
 
 
-def _find(graph: Any, role: str, alias: str, name: str) -> Tensor:
-    try:
-        tensor = graph.get_tensor_by_name(name)
-    except (KeyError, ValueError) as error:
-        known = [t.name for operation in graph.get_operations() for t in operation.outputs]
-        wanted = alias if node_name(name) == alias else f"{alias}={name}"
-        raise FreezeError(
-            Exit.TENSOR_NOT_FOUND,
-            f"{role} {wanted!r} is not in the graph{nearest(name, known)}",
-        ) from error
-    return _tensor(alias, name, tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto())
+def _require_nodes(graph: GraphDef, role: str, tensors: Mapping[str, str]) -> None:
+    nodes = {node.name for node in graph.node}
+    for alias, name in tensors.items():
+        if node_name(name) not in nodes:
+            raise _not_found(role, alias, name, [tensor_name(node) for node in sorted(nodes)])
+
+
+def _not_found(role: str, alias: str, name: str, known: list[str]) -> FreezeError:
+    wanted = alias if name == tensor_name(alias) else f"{alias}={name}"
+    message = f"{role} {wanted!r} is not in the graph{nearest(name, known)}"
+    return FreezeError(Exit.TENSOR_NOT_FOUND, message)
 
 
 def _import(graph: GraphDef) -> Any:
+    why = unknown_operations(graph)
+    if why:
+        raise FreezeError(Exit.UNSUPPORTED_MODEL, why)
     imported = tf.Graph()
     with imported.as_default():
         tf.graph_util.import_graph_def(graph, name="")
     return imported
+
+
+def _find(graph: Any, role: str, alias: str, name: str) -> Tensor:
+    """The tensor with the dtype and shape that the graph infers."""
+    operation = graph.get_operation_by_name(node_name(name))
+    known = {tensor.name: tensor for tensor in operation.outputs}
+    if name not in known:
+        raise _not_found(role, alias, name, sorted(known))
+    tensor = known[name]
+    return _tensor(alias, name, tensor.dtype.base_dtype.as_datatype_enum, tensor.shape.as_proto())
 
 
 def _tensors(infos: Mapping[str, TensorInfo]) -> Iterator[Tensor]:

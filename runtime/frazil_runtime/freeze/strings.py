@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,19 +16,34 @@ from frazil_runtime.manifest import Signature
 _PARSERS = ("ParseExample", "ParseExampleV2")
 
 
-def candidates(runner: Runner, signature: Signature) -> list[Strings]:
-    """Ways to fill the string inputs, the likeliest first; what the graph parses decides."""
+def candidates(
+    runner: Runner, signature: Signature, vocabulary: Sequence[bytes] = ()
+) -> list[Strings]:
+    """Ways to fill the string inputs, the likeliest first; what the graph parses decides.
+
+    ``vocabulary`` are texts that its lookup tables know.
+    """
+    known = partial(_words, vocabulary=vocabulary)
     if not any(tensor.dtype == "string" for tensor in signature.inputs):
         return [words]
     operations = runner.graph.get_operations()
-    examples = [_examples(runner, op) for op in operations if op.type in _PARSERS]
+    examples = [_examples(runner, op, known) for op in operations if op.type in _PARSERS]
     images = [jpegs] if any(op.type.startswith("Decode") for op in operations) else []
-    return [*examples, *images, words, digits]
+    return [*examples, *images, known, digits]
 
 
 def words(random: np.random.Generator, count: int) -> list[bytes]:
     """Short texts."""
     return [b"sample %d" % number for number in random.integers(0, 10, count)]
+
+
+def _words(
+    random: np.random.Generator, count: int, vocabulary: Sequence[bytes] = ()
+) -> list[bytes]:
+    """Texts of the vocabulary and one that is not in it, in turn from a random one on."""
+    pool = [*vocabulary, *words(random, 1)]
+    first = int(random.integers(0, len(pool)))
+    return [pool[(first + number) % len(pool)] for number in range(count)]
 
 
 def digits(random: np.random.Generator, count: int) -> list[bytes]:
@@ -44,14 +61,14 @@ def jpegs(random: np.random.Generator, count: int) -> list[bytes]:
         return [session.run(encoded, {pixels: image}) for image in images]
 
 
-def _examples(runner: Runner, parser: Any) -> Strings:
+def _examples(runner: Runner, parser: Any, texts: Strings) -> Strings:
     """Examples with every feature the node parses; its keys are constants of the graph."""
     features = (
         _features_v2(runner, parser) if parser.type.endswith("V2") else _features(runner, parser)
     )
 
     def serialised(random: np.random.Generator, count: int) -> list[bytes]:
-        return [_example(features, random) for _ in range(count)]
+        return [_example(features, random, texts) for _ in range(count)]
 
     return serialised
 
@@ -82,12 +99,14 @@ def _described(
     return found
 
 
-def _example(features: list[tuple[bytes, Any, int]], random: np.random.Generator) -> bytes:
+def _example(
+    features: list[tuple[bytes, Any, int]], random: np.random.Generator, texts: Strings
+) -> bytes:
     example = tf.train.Example()
     for key, dtype, count in features:
         feature = example.features.feature[key.decode()]
         if dtype == tf.string:
-            feature.bytes_list.value.extend(words(random, count))
+            feature.bytes_list.value.extend(texts(random, count))
         elif dtype == tf.int64:
             feature.int64_list.value.extend(random.integers(0, 2, count).tolist())
         else:

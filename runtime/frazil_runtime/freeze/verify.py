@@ -93,7 +93,7 @@ def batchable(
     """
     if not leads_free(signature):
         return False
-    rows = _different_rows([answer.inputs for answer in expected])
+    rows = _different_rows(call, expected[0].inputs)
     together = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
     try:
         alone = [call(row) for row in rows]
@@ -154,13 +154,22 @@ def _wide(array: Array) -> Array:
     return array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
 
 
-def _different_rows(samples: Sequence[Arrays]) -> list[dict[str, Array]]:
+def _different_rows(call: Call, sample: Arrays) -> list[Arrays]:
     """Two rows of a sample and one that is unlike them, so that a look across rows shows."""
-    first = samples[0]
-    rows = [{key: array[i : i + 1] for key, array in first.items()} for i in range(2)]
-    if any(len(array) < 2 for array in first.values()):
-        rows[1] = {key: _scaled(array) for key, array in rows[0].items()}
-    return [*rows, {key: _turned(array) for key, array in rows[0].items()}]
+    first, second = ({key: a[i : i + 1] for key, a in sample.items()} for i in range(2))
+    scaled = {key: _scaled(array) for key, array in first.items()}
+    if any(len(array) == 0 for array in second.values()):
+        second = scaled
+    turned = {key: _turned(array) for key, array in first.items()}
+    return [first, second, turned if _accepts(call, turned) else scaled]
+
+
+def _accepts(call: Call, inputs: Arrays) -> bool:
+    try:
+        call(inputs)
+    except (tf.errors.OpError, ValueError):
+        return False
+    return True
 
 
 def _scaled(row: Array) -> Array:
