@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from frazil_operator import names
 from frazil_operator.observed import Object
+from frazil_operator.revision import digest
 
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|)")
 _SUFFIXES: Final = {"": Decimal(1)} | {
@@ -20,13 +22,20 @@ _SUFFIXES: Final = {"": Decimal(1)} | {
 } | {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}  # fmt: skip
 
 
-def differs(desired: Object, live: Object) -> bool:
+def stamped(desired: Object) -> dict[str, Any]:
+    """The desired object with its own hash among its annotations."""
+    metadata = desired["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), names.HASH: digest(desired, 16)}
+    return {**desired, "metadata": {**metadata, "annotations": annotations}}
+
+
+def differs(stamped_desired: Object, live: Object) -> bool:
     """Whether the object must be applied.
 
-    The hash among its annotations tells what the operator no longer wants; the comparison of all
-    the rest tells what others have changed.
+    The hash tells what the operator no longer wants, as a label less in a selector; the comparison
+    of all the rest tells what others have changed.
     """
-    return not _holds(desired, live)
+    return not _holds(stamped_desired, live)
 
 
 def _holds(desired: Any, live: Any) -> bool:

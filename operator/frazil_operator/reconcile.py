@@ -9,7 +9,7 @@ from typing import Final
 
 from frazil_operator import names
 from frazil_operator.cluster import ApiError, Cluster
-from frazil_operator.drift import differs, merge_patch
+from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
 from frazil_operator.observed import Event, Key, Object, Observed, Plan
@@ -115,7 +115,7 @@ class Reconciler:
     async def _apply_one(self, model: Object, desired: Object) -> bool:
         """Apply one child. A new one without force, and a known one by its UID: whatever came to
         bear the name since it was looked at is not taken over, but answered with a conflict."""
-        live = self._live(model, desired)
+        live, desired = self._live(model, desired), stamped(desired)
         if live is not None and not differs(desired, live):
             return False
         if live is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from frazil_operator.drift import differs, merge_patch
+from frazil_operator.drift import differs, merge_patch, stamped
 
 Json = dict[str, Any]
 
@@ -43,15 +43,17 @@ def test_nothing_is_applied_where(desired: Json, live: Json) -> None:
         pytest.param({"replicas": 0}, {"replicas": 1}, id="zero is wanted and one is there"),
         pytest.param({"suspend": False}, {"suspend": True}, id="false is wanted, true is there"),
         pytest.param({"env": [{"name": "A"}]}, {"env": [{"name": "B"}]}, id="an item is missing"),
-        pytest.param(
-            {"metadata": {"annotations": {"frazil.dev/hash": "new"}}},
-            {"metadata": {"annotations": {"frazil.dev/hash": "old"}}, "extra": 1},
-            id="the operator no longer wants something: the hash is another",
-        ),
     ],
 )
 def test_it_is_applied_where(desired: Json, live: Json) -> None:
     assert differs(desired, live)
+
+
+def test_what_is_no_longer_wanted_shows_in_the_hash() -> None:
+    before = stamped({"metadata": {"name": "a"}, "spec": {"selector": {"a": "1", "b": "2"}}})
+    after = stamped({"metadata": {"name": "a"}, "spec": {"selector": {"a": "1"}}})
+    assert differs(after, before)
+    assert not differs(after, after)
 
 
 @pytest.mark.parametrize(
