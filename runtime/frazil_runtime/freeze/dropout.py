@@ -66,7 +66,7 @@ def _range_of(
         elif node.op in _RULES and len(_data(node)) == len(node.input):
             inputs = [_range_of(node_name(i), nodes, ranges) for i in node.input]
             known = [r for r in inputs if r]
-            if len(known) == len(inputs) and sum(bool(r.random) for r in known) == 1:
+            if len(known) == len(inputs) and sum(bool(r.random) for r in known) <= 1:
                 ranges[name] = _applied(node.op, known)
     return ranges[name]
 
@@ -83,7 +83,7 @@ def _scalar(node: NodeDef) -> _Range | None:
 
 
 def _applied(op: str, inputs: list[_Range]) -> _Range | None:
-    random = next(r.random for r in inputs if r.random)
+    random = next((r.random for r in inputs if r.random), "")
     bounds = _RULES[op](*inputs)
     if bounds is None:
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +15,9 @@ from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from frazil_runtime.manifest import Signature
 
+_NODE = re.compile(r"\{\{.*?\}\} ?")  # says which function a node is of
+
 Arrays = Mapping[str, npt.NDArray[Any]]
-Run = Callable[[Signature, Arrays], dict[str, npt.NDArray[Any]]]
 
 
 class Runner:
@@ -68,7 +70,7 @@ def reason(error: Exception) -> str:
     _, found, rest = text.rpartition("\nNode: ")
     lines = [line.strip() for line in (rest if found else text).splitlines()]
     lines = [line for line in lines[bool(found) :] if line and line != "Graph execution error:"]
-    return lines[0] if lines else type(error).__name__
+    return _NODE.sub("", lines[0]) if lines else type(error).__name__
 
 
 def _config() -> Any:
