@@ -1,0 +1,109 @@
+"""The freeze Job as Kubernetes runs it: three processes, each with its own credentials."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fakes.s3 import Bucket, Server
+
+from frazil_runtime import contract
+from frazil_runtime.artifacts import open_artifact
+from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.freeze.request import FreezeRequest
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
+
+# What a machine needs to run Python at all; anything else a container is given.
+_BARE = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+
+
+@pytest.fixture
+def source(s3: Server) -> Bucket:
+    """The user's bucket."""
+    return s3.bucket()
+
+
+class Pod:
+    """One pod of the Job."""
+
+    def __init__(self, folder: Path, request: FreezeRequest, store: Bucket, source: Bucket) -> None:
+        self._folder, self._store, self._source = folder, store, source
+        folder.mkdir()
+        self._common = _BARE | {
+            contract.ENV_FREEZE_REQUEST: request.to_json(),
+            contract.ENV_FREEZER_VERSION: "image@sha256:1",
+            contract.ENV_WORK_DIR: str(folder / "work"),
+            contract.ENV_TERMINATION_LOG: str(folder / "termination-log"),
+            contract.ENV_STORE_PREFIX: "cluster/namespace",
+        }
+
+    def run(self, stage: str) -> tuple[int, FreezeResult | None]:
+        """Exit code and termination message of one container."""
+        credentials: Mapping[str, Mapping[str, str]] = {
+            "fetch": self._store.store_environ | self._source.environ,
+            "convert": {},
+            "publish": self._store.store_environ,
+        }
+        log = self._folder / "termination-log"
+        log.write_text("")
+        command = [sys.executable, "-m", "frazil_runtime", "freeze-stage", stage]
+        done = subprocess.run(command, env={**self._common, **credentials[stage]}, check=False)
+        return done.returncode, FreezeResult.from_json(log.read_text())
+
+
+def test_a_tf1_checkpoint_in_a_bucket_becomes_an_artifact_once(
+    built: Callable[[Callable[[Path], Path]], Path],
+    bucket: Bucket,
+    source: Bucket,
+    tmp_path: Path,
+) -> None:
+    from fakes.published import checkpoint
+
+    prefix = built(checkpoint)
+    request = FreezeRequest(
+        source.upload(prefix.parent, "digits") + f"/{prefix.name}",
+        outputs={"probabilities": "prob"},
+        feeds={"keep_prob": 1.0},
+    )
+    pod = Pod(tmp_path / "first", request, bucket, source)
+    assert pod.run("fetch") == (Exit.OK, None)
+    assert pod.run("convert") == (Exit.OK, None)
+    code, result = pod.run("publish")
+    assert code == Exit.OK
+    assert result is not None
+    environ = bucket.store_environ | {contract.ENV_STORE_PREFIX: "cluster/namespace"}
+    directory = open_artifact(result.artifact, environ, tmp_path / "cache")
+    manifest = json.loads((directory / contract.MANIFEST).read_bytes())
+    assert manifest["signatures"]["serving_default"]["outputs"][0]["name"] == "probabilities"
+
+    again = Pod(tmp_path / "second", request, bucket, source)
+    assert [again.run(stage)[0] for stage in ("fetch", "convert")] == [Exit.OK, Exit.OK]
+    _, reused = again.run("publish")
+    assert reused is not None
+    assert (reused.artifact, reused.reused) == (result.artifact, True)
+    assert not (tmp_path / "second" / "work" / "converted").exists()
+
+
+def test_an_output_that_is_not_in_the_graph_ends_the_job(
+    built: Callable[[Callable[[Path], Path]], Path],
+    bucket: Bucket,
+    source: Bucket,
+    tmp_path: Path,
+) -> None:
+    from fakes.published import checkpoint
+
+    prefix = built(checkpoint)
+    uri = source.upload(prefix.parent, "digits") + f"/{prefix.name}"
+    pod = Pod(tmp_path / "pod", FreezeRequest(uri, outputs={"y": "probs"}), bucket, source)
+    assert pod.run("fetch") == (Exit.OK, None)
+    code, result = pod.run("convert")
+    assert code == Exit.TENSOR_NOT_FOUND
+    assert result is not None
+    assert result.reason == "TensorNotFound"
+    assert "prob:0" in result.message
