@@ -29,11 +29,9 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     try:
         model = Model.parse(observed.model)
     except ValidationError as error:
-        after = status.refused(observed, "InvalidSpec", _readable(error))
-        return Plan(status=after, events=story(before, after))
+        return refusal(observed, "InvalidSpec", _readable(error))
     if found := conflict(model, observed):
-        after = status.refused(observed, found.reason, found.message, final=found.final)
-        return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
+        return refusal(observed, found.reason, found.message, final=found.final)
     children = Children.sort(model, observed)
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
@@ -44,6 +42,14 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         events=story(before, after),
         requeue_after=_requeue(decision),
     )
+
+
+def refusal(observed: Observed, reason: str, message: str, *, final: bool = True) -> Plan:
+    """Nothing is touched, and the status says why: ``Accepted`` is False, or Unknown where the
+    cause goes away by itself. Also for what the API server will not take."""
+    before = observed.model.get("status") or {}
+    after = status.refused(observed, reason, message, final=final)
+    return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
 
 
 def _apply(decision: Decision) -> Iterator[Object]:

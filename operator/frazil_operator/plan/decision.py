@@ -64,8 +64,8 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
     settled = rollout.settled(scene)
     if settled and target is not None and model.replicas > 0:
         target = replace(target, trial_since="")
-    if fault is None and traffic is not None and not settled:
-        fault = _fault(model, children, traffic.stable, observed)
+    if fault is None and traffic is not None and traffic.wide and _waits(scene):
+        fault = _fault(model, children, traffic.stable, observed)  # what the target waits for
     known = dict(children.revisions) | ({target.name: target} if target else {})
     return Decision(
         model=model,
@@ -103,6 +103,11 @@ def _judged(model: Model, target: Revision, fault: Fault | None) -> Revision:
         return target
     retry = model.annotations.get(names.RETRY, "")
     return replace(target, verdict=Verdict(fault.reason, fault.message, retry))
+
+
+def _waits(scene: Scene) -> bool:
+    """Whether the target has to wait until the stable revision has grown back."""
+    return scene.target is not None and scene.fleet(scene.target).pods == 0
 
 
 def _fault(model: Model, children: Children, revision: str, observed: Observed) -> Fault | None:

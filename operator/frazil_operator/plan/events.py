@@ -12,7 +12,18 @@ Status = Mapping[str, Any]
 
 def story(before: Status, after: Status) -> tuple[Event, ...]:
     """What happened between two statuses, in order."""
-    return (*_frozen(before, after), *_rolled(before, after), *_ended(before, after))
+    return (
+        *_recovered(before, after),
+        *_frozen(before, after),
+        *_rolled(before, after),
+        *_stopped(before, after),
+    )
+
+
+def _recovered(before: Status, after: Status) -> Iterator[Event]:
+    was, now = _condition(before, "Ready"), _condition(after, "Ready")
+    if was.get("status") == "False" and now["status"] != "False":
+        yield Event("Normal", "Recovered", f"No longer {was['reason']}")
 
 
 def _frozen(before: Status, after: Status) -> Iterator[Event]:
@@ -39,17 +50,13 @@ def _rolled(before: Status, after: Status) -> Iterator[Event]:
         yield Event("Warning", "Rejected", message)
 
 
-def _ended(before: Status, after: Status) -> Iterator[Event]:
+def _stopped(before: Status, after: Status) -> Iterator[Event]:
     was, now = _condition(before, "Ready"), _condition(after, "Ready")
-    rejected = "rejected" in after
-    failed = now.get("status") == "False" and not rejected
-    if failed and (was.get("status") != "False" or was.get("reason") != now["reason"]):
-        frozen = _condition(after, "Frozen").get("status") == "False"
-        word = "FreezeFailed" if frozen and "Frozen" in _types(after) else "Stalled"
+    if now["status"] == "False" and "rejected" not in after and _kind(was) != _kind(now):
+        frozen = _condition(after, "Frozen")
+        word = "FreezeFailed" if _kind(frozen) == _kind(now) else "Stalled"
         yield Event("Warning", word, f"{now['reason']}: {now['message']}")
-    if was.get("status") == "False" and now.get("status") != "False" and "rejected" not in before:
-        yield Event("Normal", "Recovered", f"No longer {was['reason']}")
-    if now.get("reason") == "Parked" and was.get("reason") != "Parked":
+    if now["reason"] == "Parked" and was.get("reason") != "Parked":
         yield Event("Normal", "Parked", str(now["message"]))
 
 
@@ -58,8 +65,8 @@ def _condition(status: Status, kind: str) -> Mapping[str, Any]:
     return next((c for c in conditions if c["type"] == kind), {})
 
 
-def _types(status: Status) -> set[str]:
-    return {c["type"] for c in status.get("conditions") or ()}
+def _kind(condition: Mapping[str, Any]) -> tuple[str, str]:
+    return condition.get("status", ""), condition.get("reason", "")
 
 
 def _revision(status: Status, which: str) -> str:

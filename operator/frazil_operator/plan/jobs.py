@@ -90,8 +90,8 @@ def trouble(job: Object, pods: Sequence[Object], now: datetime) -> Fault | None:
 
 
 def failure(pods: Sequence[Object]) -> Fault | None:
-    """Why the newest pod's last attempt failed, where it did."""
-    return crash(pods[:1], memory=_MEMORY)
+    """Why the newest pod failed, where it did; a Job's pods never restart."""
+    return crash(pods[:1], memory=_MEMORY, patience=0)
 
 
 def verdict(job: Object, pods: Sequence[Object]) -> Fault:

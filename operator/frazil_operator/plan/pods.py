@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from frazil_operator.observed import Object
-from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.contract import USER_ERRORS, Exit, FreezeResult
 
 PATIENCE = 10.0  # seconds that a pod may be unschedulable or without its image before it is news
 CRASHES = 3  # restarts after which a revision on trial is unfit
@@ -82,13 +82,17 @@ def terminations(pod: Object) -> Iterator[tuple[str, Mapping[str, Any], int]]:
                 break
 
 
-def crash(pods: Iterable[Object], *, memory: str) -> Fault | None:
-    """What the containers' ends say; ``memory`` is the field that gives them more of it."""
+def crash(pods: Iterable[Object], *, memory: str, patience: int = CRASHES) -> Fault | None:
+    """What the containers' ends say; ``memory`` is the field that gives them more of it.
+
+    ``patience`` is after how many restarts an end of no known meaning is the model's fault.
+    """
     for pod in pods:
         if is_terminating(pod) or is_ready(pod):
             continue
         for name, ended, restarts in terminations(pod):
-            if found := _judge(name, ended, restarts, memory):
+            done = ended.get("exitCode") == 0 and restarts == 0  # an init container
+            if found := _judge(name, ended, memory, final=restarts >= patience and not done):
                 return found
     return None
 
@@ -123,26 +127,28 @@ def _containers(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from status.get("containerStatuses") or ()
 
 
-def _judge(name: str, ended: Mapping[str, Any], restarts: int, memory: str) -> Fault | None:
-    """The truth table of a container's end.
+def _judge(name: str, ended: Mapping[str, Any], memory: str, *, final: bool) -> Fault | None:
+    """Whose fault a container's end is.
 
-    OOMKilled, an exit code that the user must act on: the model's fault, at once. An exit code of
-    the infrastructure: the cluster's, at once. Any other: the model's, at the third restart.
+    ==========================================  ==================================
+    OOMKilled                                   the model's
+    an exit code that the user must act on      the model's
+    the exit code of the infrastructure         the cluster's
+    any other, after it was tried often enough  the model's
+    ==========================================  ==================================
     """
     code = ended.get("exitCode", 0)
-    if code == 0 and restarts == 0:  # an init container that has done its work
-        return None
     reason, text = last_words(ended)
     said = f": {text}" if text else ""
     if ended.get("reason") == "OOMKilled":
         advice = f"container {name} needed more memory than it has; raise {memory}"
         return Fault(Blame.MODEL, "OOMKilled", advice + said)
-    if code in tuple(Exit) and code >= Exit.SOURCE_NOT_FOUND:
+    if code in USER_ERRORS:
         return Fault(Blame.MODEL, reason or Exit(code).reason, text or f"exit code {code}")
     if code == Exit.RETRY:
         return Fault(Blame.CLUSTER, reason or "StartFailed", f"container {name} failed{said}")
-    if restarts >= CRASHES:
-        crashed = f"container {name} ended {restarts + 1} times, last with exit code {code}"
+    if final:
+        crashed = f"container {name} keeps ending with exit code {code}"
         return Fault(Blame.MODEL, reason or "CrashLoop", crashed + said)
     return None
 

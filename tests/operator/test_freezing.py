@@ -1,0 +1,254 @@
+"""The freeze Job: when it is made, started, read, replaced."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fakes.toy import SETTINGS, Body, Toy, model
+
+from frazil_operator.settings import Settings
+from frazil_runtime import contract
+
+
+@pytest.fixture
+def toy() -> Toy:
+    """The freeze Job runs."""
+    toy = Toy()
+    toy.look()
+    toy.look()
+    assert not job(toy)["spec"]["suspend"]
+    return toy
+
+
+def job(toy: Toy) -> Body:
+    (found,) = toy.kind("Job")
+    return found
+
+
+def terminated(stage: str, code: int, message: str = "", reason: str = "Error") -> Body:
+    end = {"exitCode": code, "message": message, "reason": reason}
+    return {"name": stage, "state": {"terminated": end}, "restartCount": 0}
+
+
+def test_a_job_waits_for_its_turn() -> None:
+    toy = Toy(running_freezes=2)
+    toy.look()
+    assert job(toy)["spec"]["suspend"]
+    toy.look()
+    assert toy.conditions()["Ready"] == "Unknown Queued"
+    assert toy.plan().requeue_after is not None
+    toy.running_freezes, toy.freezes_ahead = 1, 1
+    toy.look()
+    assert job(toy)["spec"]["suspend"]
+    toy.freezes_ahead = 0
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.story()[:2] == ["FreezeStarted", "FreezeQueued"]
+
+
+def test_what_runs_keeps_the_template_it_was_made_with() -> None:
+    toy = Toy()
+    toy.look()
+    before = job(toy)["spec"]["template"]
+    toy.settings = Settings(namespace="frazil", runtime_image="r:2", freezer_image="f:2")
+    toy.look()
+    assert job(toy)["spec"] == job(toy)["spec"] | {"suspend": False, "template": before}
+
+
+@pytest.mark.parametrize("code", contract.USER_ERRORS)
+def test_what_the_user_must_mend_is_said_and_not_retried(toy: Toy, code: contract.Exit) -> None:
+    result = contract.FreezeResult(reason=code.reason, message="how to mend it")
+    toy.job_pod(job(toy), terminated("fetch", code, result.to_json()))
+    toy.freeze(reason="PodFailurePolicy")
+    toy.now += timedelta(hours=1)
+    toy.look()
+    assert toy.conditions()["Frozen"] == f"False {code.reason}"
+    assert toy.conditions()["Ready"] == f"False {code.reason}"
+    assert toy.message("Ready") == "how to mend it"
+    assert toy.story() == ["FreezeStarted", "FreezeFailed"]
+    assert toy.look() == 0
+    assert toy.plan().requeue_after is None
+
+
+def test_where_the_pod_is_gone_the_exit_code_is_in_the_jobs_condition(toy: Toy) -> None:
+    message = "Container fetch for pod a/b failed with exit code 10 matching FailJob rule"
+    toy.freeze(reason="PodFailurePolicy", message=message)
+    toy.look()
+    assert toy.conditions()["Ready"] == "False SourceNotFound"
+
+
+def test_a_failed_freeze_leaves_serving_what_serves(toy: Toy) -> None:
+    toy.settle()
+    toy.checkpoint(2)
+    toy.look()
+    toy.look()
+    toy.job_pod(job(toy), terminated("fetch", 10, "no such object"))
+    toy.freeze(reason="PodFailurePolicy")
+    toy.settle()
+    assert toy.conditions()["Available"] == "True Serving"
+    assert toy.conditions()["Ready"] == "False SourceNotFound"
+    assert sum(toy.fleet().values()) == 1
+    toy.checkpoint(1)
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_what_the_infrastructure_failed_is_tried_again(toy: Toy) -> None:
+    toy.job_pod(job(toy), terminated("publish", 1, "the store cannot be reached"))
+    toy.freeze(reason="BackoffLimitExceeded")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False StartFailed"
+    assert "the store cannot be reached" in toy.message("Ready")
+    assert 0 < (toy.plan().requeue_after or 0) <= 60
+    toy.now += timedelta(seconds=61)
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+@pytest.mark.parametrize(
+    ("pod", "failed", "reason", "advice"),
+    [
+        pytest.param(
+            terminated("convert", 137, reason="OOMKilled"),
+            {"reason": "BackoffLimitExceeded"},
+            "OOMKilled",
+            "spec.freeze.resources.limits.memory",
+            id="too little memory",
+        ),
+        pytest.param(
+            terminated("convert", 139, "Segmentation fault"),
+            {"reason": "BackoffLimitExceeded"},
+            "CrashLoop",
+            "Segmentation fault",
+            id="TensorFlow crashes each time",
+        ),
+        pytest.param(
+            terminated("convert", 143),
+            {"reason": "DeadlineExceeded"},
+            "DeadlineExceeded",
+            "spec.freeze.timeoutSeconds",
+            id="too little time",
+        ),
+    ],
+)
+def test_what_another_job_might_mend(
+    toy: Toy, pod: Body, failed: dict[str, str], reason: str, advice: str
+) -> None:
+    toy.job_pod(job(toy), pod)
+    toy.freeze(**failed)
+    toy.now += timedelta(hours=1)
+    toy.look()
+    assert toy.conditions()["Ready"] == f"False {reason}"
+    assert advice in toy.message("Ready")
+    toy.change(freeze={"resources": {"limits": {"memory": "8Gi"}}, "timeoutSeconds": 7200})
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert len(toy.kind("Job")) == 1
+
+
+def test_a_failed_job_gives_way_to_one_of_a_newer_freezer(toy: Toy) -> None:
+    toy.freeze(reason="PodFailurePolicy", message="failed with exit code 14 matching")
+    toy.settle()
+    toy.settings = Settings(namespace="frazil", runtime_image="r:2", freezer_image="f:2")
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_result_that_is_gone_is_made_again(toy: Toy) -> None:
+    toy.freeze()
+    toy.pods.clear()
+    name = job(toy)["metadata"]["name"]
+    toy.look()
+    assert toy.kind("Job") == []
+    toy.settle()
+    assert job(toy)["metadata"]["name"] == name
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_the_result_is_remembered_by_the_revision(toy: Toy) -> None:
+    toy.settle()
+    toy.objects = {key: body for key, body in toy.objects.items() if key[0] != "Job"}
+    toy.pods = [pod for pod in toy.pods if "frazil.dev/serving" in pod["metadata"]["labels"]]
+    assert toy.look() == 0
+
+
+def test_changing_how_to_freeze_replaces_a_job_that_runs(toy: Toy) -> None:
+    before = job(toy)["metadata"]["name"]
+    toy.change(checkpoint={"uri": "s3://models/digits-1", "secretName": "other"})
+    toy.look()
+    assert job(toy)["metadata"]["name"] != before
+
+
+def test_a_newer_operator_leaves_a_job_alone_that_runs(toy: Toy) -> None:
+    before = job(toy)["metadata"]["name"]
+    toy.settings = Settings(namespace="frazil", runtime_image="r:2", freezer_image="f:2")
+    toy.look()
+    assert job(toy)["metadata"]["name"] == before
+
+
+def test_a_name_that_is_still_taken_is_waited_for(toy: Toy) -> None:
+    job(toy)["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert not [body for body in toy.plan().apply if body["kind"] == "Job"]
+    assert not toy.plan().delete
+
+
+@pytest.mark.parametrize(
+    ("prepare", "reason"),
+    [
+        pytest.param("no pod", "PodNotCreated", id="the Job has no pod"),
+        pytest.param("no image", "ImagePull", id="its image cannot be pulled"),
+    ],
+)
+def test_a_job_that_cannot_run_stalls_and_heals(toy: Toy, prepare: str, reason: str) -> None:
+    job(toy)["status"] = {"startTime": toy.now.isoformat()}
+    if prepare == "no image":
+        state = {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}
+        toy.job_pod(job(toy), {"name": "fetch", "image": "freezer:1", "state": state})
+    toy.now += timedelta(seconds=20)
+    toy.look()
+    assert toy.conditions()["Ready"] == f"False {reason}"
+    assert toy.conditions()["Frozen"] == f"False {reason}"
+    del job(toy)["status"]
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_an_attempt_that_failed_is_said_while_the_next_one_runs(toy: Toy) -> None:
+    toy.job_pod(job(toy), terminated("fetch", 1, "connection refused"))
+    toy.look()
+    assert toy.conditions()["Ready"] == "Unknown Freezing"
+    assert "connection refused" in toy.message("Ready")
+
+
+def test_credentials_go_only_where_they_are_needed() -> None:
+    toy = Toy(model(checkpoint={"uri": "s3://a/b", "secretName": "mine"}), SETTINGS)
+    toy.look()
+    assert {
+        container["name"]: [source["secretRef"]["name"] for source in container.get("envFrom", ())]
+        for container in containers(toy)
+    } == {
+        "fetch": ["frazil-store-read", "mine"],
+        "convert": [],
+        "publish": ["frazil-store-write"],
+    }
+
+
+def test_a_claim_is_mounted_read_only_where_it_is_fetched_from() -> None:
+    toy = Toy(model(checkpoint={"uri": "pvc://data/digits/model.ckpt"}), SETTINGS)
+    toy.look()
+    mounts = {
+        container["name"]: [m["mountPath"] for m in container["volumeMounts"]]
+        for container in containers(toy)
+    }
+    assert mounts["fetch"] == ["/work", "/tmp", "/pvc/data"]
+    assert mounts["convert"] == mounts["publish"] == ["/work", "/tmp"]
+
+
+def containers(toy: Toy) -> list[dict[str, Any]]:
+    spec = job(toy)["spec"]["template"]["spec"]
+    return [*spec["initContainers"], *spec["containers"]]

@@ -1,0 +1,315 @@
+"""The story of a model, from its first apply on, played out on a tiny cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes.toy import Toy, model
+
+from frazil_operator import names
+from frazil_operator.settings import Settings
+
+
+@pytest.fixture
+def toy() -> Toy:
+    """A model whose first revision serves with three pods."""
+    toy = Toy(model(replicas=3))
+    toy.settle()
+    toy.events.clear()
+    return toy
+
+
+def stable(toy: Toy) -> str:
+    return str(toy.model["status"]["stable"]["revision"])
+
+
+def candidate(toy: Toy) -> str:
+    """Step until the next revision has its first pod; returns its name."""
+    known = set(toy.fleet())
+    for _ in range(20):
+        toy.look()
+        for job in toy.kind("Job"):
+            if not job["spec"]["suspend"] and "status" not in job:
+                toy.freeze()
+        toy.control()
+        if new := set(toy.fleet()) - known:
+            return new.pop()
+    raise AssertionError("no candidate")
+
+
+def test_from_apply_to_ready() -> None:
+    toy = Toy()
+    seen = []
+    while toy.step():
+        seen.append(toy.conditions()["Ready"])
+    assert seen == ["Unknown Freezing", "Unknown Freezing", "Unknown RollingOut", "True Ready"]
+    assert toy.conditions() == {
+        "Accepted": "True Accepted",
+        "Frozen": "True Frozen",
+        "Available": "True Serving",
+        "Progressing": "False Ready",
+        "Ready": "True Ready",
+    }
+    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+    assert sorted(kind for kind, _ in toy.objects) == [
+        "ControllerRevision",
+        "Deployment",
+        "Job",
+        "PodDisruptionBudget",
+        "Service",
+        "Service",
+    ]
+    status = toy.model["status"]
+    assert status["url"] == "http://digits.demo.svc"
+    assert status["selector"] == "frazil.dev/serving=digits"
+    assert status["observedGeneration"] == 1
+    assert status["stable"]["checkpoint"] == "s3://models/digits-1"
+
+
+def test_nothing_is_written_while_nothing_happens(toy: Toy) -> None:
+    assert [toy.look() for _ in range(100)] == [0] * 100
+    assert toy.plan().requeue_after is None
+    assert not toy.events
+
+
+def test_the_status_is_only_a_projection(toy: Toy) -> None:
+    before = toy.model["status"]
+    toy.model["status"] = {"observedGeneration": -1}
+    toy.look()
+    assert without_times(toy.model["status"]) == without_times(before)
+
+
+def test_a_status_wiped_in_a_rollout_changes_nothing(toy: Toy) -> None:
+    toy.checkpoint(2)
+    other = toy.copy()
+    toy.settle()
+    for _ in range(20):
+        other.step()
+        other.model["status"] = {"observedGeneration": -1}
+    other.settle()
+    assert without_times(other.model["status"]) == without_times(toy.model["status"])
+
+
+def without_times(status: object) -> object:
+    text = json.loads(json.dumps(status))
+    for condition in text["conditions"]:
+        del condition["lastTransitionTime"]
+    return text
+
+
+def test_a_new_checkpoint_takes_over_pod_by_pod(toy: Toy) -> None:
+    old = stable(toy)
+    toy.checkpoint(2)
+    seen = []
+    while toy.step():
+        assert toy.conditions()["Available"] == "True Serving"
+        seen.append(tuple(toy.fleet().get(name, 0) for name in (old, *(set(toy.fleet()) - {old}))))
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert stable(toy) != old
+    assert toy.fleet() == {stable(toy): 3}
+    assert max(sum(pods) for pods in seen) == 4
+    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+
+
+def test_an_operator_that_dies_after_any_write_changes_no_outcome(toy: Toy) -> None:
+    toy.checkpoint(2)
+    whole = toy.copy()
+    whole.settle()
+    for deaths in range(1, 30):
+        other = toy.copy()
+        for _ in range(deaths):
+            todo = other.plan()
+            for desired in todo.apply:  # the first write of each look, then death
+                if other._apply(desired):
+                    break
+            other.control()
+            other.warm()
+        other.settle()
+        assert other.fleet() == whole.fleet()
+        assert other.objects.keys() == whole.objects.keys()
+
+
+def test_upgrading_the_operator_restarts_nothing(toy: Toy) -> None:
+    toy.settings = Settings(namespace="frazil", runtime_image="runtime:2", freezer_image="f:2")
+    assert toy.look() == 0
+
+
+def test_the_next_revision_comes_with_the_new_runtime(toy: Toy) -> None:
+    toy.settings = Settings(namespace="frazil", runtime_image="runtime:2", freezer_image="f:2")
+    toy.checkpoint(2)
+    toy.settle()
+    assert images(toy) == {"runtime:1", "runtime:2"}
+
+
+def test_the_runtime_is_upgraded_when_asked(toy: Toy) -> None:
+    old = stable(toy)
+    toy.settings = Settings(namespace="frazil", runtime_image="runtime:2", freezer_image="f:2")
+    toy.change({names.UPGRADE_RUNTIME: "now"})
+    toy.settle()
+    assert stable(toy) != old
+    assert images(toy) == {"runtime:1", "runtime:2"}
+    assert "FreezeStarted" not in toy.story()
+
+
+def images(toy: Toy) -> set[str]:
+    specs = (d["spec"]["template"]["spec"] for d in toy.kind("Deployment"))
+    return {spec["containers"][0]["image"] for spec in specs}
+
+
+def test_other_pods_need_no_other_artifact(toy: Toy) -> None:
+    old = stable(toy)
+    toy.change(serving={"drainSeconds": 7})
+    toy.settle()
+    assert stable(toy) != old
+    assert toy.story() == ["RolloutStarted", "RolloutCompleted"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"replicas": 5}, id="size"),
+        pytest.param({"service": {"annotations": {"a": "b"}}}, id="service"),
+        pytest.param({"rollout": {"maxSurge": 2}}, id="rollout"),
+        pytest.param({"freeze": {"timeoutSeconds": 60}}, id="how to freeze"),
+        pytest.param({"serving": {"drainSeconds": 5}}, id="a default written out"),
+    ],
+)
+def test_what_makes_no_new_revision(toy: Toy, change: dict[str, object]) -> None:
+    old = stable(toy)
+    toy.change(**change)
+    toy.settle()
+    assert stable(toy) == old
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_going_back_is_a_cancel(toy: Toy) -> None:
+    old = stable(toy)
+    toy.checkpoint(2)
+    new = candidate(toy)
+    toy.checkpoint(1)
+    toy.settle()
+    assert toy.fleet() == {old: 3}
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert "rejected" not in toy.model["status"]
+    toy.checkpoint(2)
+    toy.settle()
+    assert toy.fleet() == {new: 3}
+
+
+def test_a_rollback_is_a_rollout_without_freezing(toy: Toy) -> None:
+    old = stable(toy)
+    toy.checkpoint(2)
+    toy.settle()
+    toy.events.clear()
+    toy.checkpoint(1)
+    toy.settle()
+    assert stable(toy) == old
+    assert "FreezeStarted" not in toy.story()
+
+
+def test_an_overwritten_checkpoint_is_frozen_again_when_asked(toy: Toy) -> None:
+    old = stable(toy)
+    toy.change({names.REFREEZE: "1"})
+    toy.settle()
+    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+    assert stable(toy) != old
+
+
+def test_frozen_again_to_the_same_artifact_changes_nothing(toy: Toy) -> None:
+    old, artifact = stable(toy), toy.model["status"]["stable"]["artifact"]
+    toy.change({names.REFREEZE: "1"})
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert stable(toy) == old
+    assert toy.look() == 0
+
+
+def test_the_newest_wish_wins_and_what_it_supersedes_leaves(toy: Toy) -> None:
+    toy.checkpoint(2)
+    second = candidate(toy)
+    toy.checkpoint(3)
+    toy.settle()
+    assert second not in toy.fleet()
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-3"
+
+
+def test_former_revisions_are_kept_as_many_as_asked(toy: Toy) -> None:
+    toy.change(rollout={"revisionHistory": 1})
+    for number in range(2, 6):
+        toy.checkpoint(number)
+        toy.settle()
+    checkpoints = {r["data"]["artifact"]["checkpoint"] for r in toy.kind("ControllerRevision")}
+    assert checkpoints == {"s3://models/digits-4", "s3://models/digits-5"}
+    assert len(toy.kind("Deployment")) == 2
+    assert len(toy.kind("Job")) == 1
+    assert [r["revision"] for r in toy.kind("ControllerRevision")] == [4, 5]
+
+
+def test_parked(toy: Toy) -> None:
+    toy.change(replicas=0)
+    toy.settle()
+    assert toy.fleet() == {}
+    assert toy.conditions()["Ready"] == "True Parked"
+    assert toy.conditions()["Available"] == "False Parked"
+    assert toy.story() == ["Parked"]
+    toy.change(replicas=1)
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_scaling_never_flips_ready(toy: Toy) -> None:
+    toy.change(replicas=5)
+    toy.look()
+    toy.control()
+    toy.look()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.message("Ready").startswith("3 of 5 pods serve")
+
+
+def test_a_model_that_is_being_deleted_is_left_alone(toy: Toy) -> None:
+    toy.model["metadata"]["deletionTimestamp"] = "2026-01-01T00:01:00Z"
+    toy.checkpoint(2)
+    assert toy.look() == 0
+
+
+def test_a_foreign_object_is_not_touched() -> None:
+    toy = Toy()
+    service = {"kind": "Service", "metadata": {"name": "digits", "namespace": "demo"}}
+    toy.foreign = [service]
+    toy.look()
+    assert toy.objects == {}
+    assert toy.conditions() == {
+        "Accepted": "False NameConflict",
+        "Ready": "False NameConflict",
+        "Progressing": "False NameConflict",
+        "Stalled": "True NameConflict",
+    }
+    assert "a Service digits" in toy.message("Ready")
+    toy.foreign = []
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.story()[:2] == ["Stalled", "Recovered"]
+
+
+def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
+    toy.model = model()
+    toy.model["metadata"]["uid"] = "model-2"
+    toy.look()
+    assert toy.conditions()["Ready"] == "Unknown WaitingForDeletion"
+    toy.objects.clear()
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_spec_that_cannot_be_read_leaves_serving_what_serves(toy: Toy) -> None:
+    fleet = toy.fleet()
+    toy.change(checkpoint={"uri": "s3://models/digits-2", "feeds": {"x": None}})
+    assert toy.look() == 1
+    assert toy.conditions()["Accepted"] == "False InvalidSpec"
+    assert toy.conditions()["Available"] == "True Serving"
+    assert "spec.checkpoint.feeds.x" in toy.message("Ready")
+    assert toy.fleet() == fleet
