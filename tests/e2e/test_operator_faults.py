@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bench.cluster import condition, is_ready
-from bench.operator import Operator, local_operator
+from bench.controller import Operator, local_operator
 from bench.stage import Stage
 
 pytestmark = pytest.mark.e2e
