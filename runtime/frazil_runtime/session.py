@@ -146,6 +146,9 @@ class Session:
         feeds = graph.outputs((asset.tensor, "string") for asset in manifest.assets)
         string = dtypes.BY_NAME["string"]
         ports = _Ports(feeds, (string,) * len(feeds), fetches=(Output * 0)())
+        for asset in manifest.assets:
+            if asset.file not in manifest.files:
+                raise ArtifactError(f"the asset {asset.file} is no file of the artifact")
         root = directory.resolve()
         paths = [
             np.array(str(root / asset.file).encode(), string.numpy) for asset in manifest.assets

@@ -16,7 +16,7 @@ from frazil_runtime.errors import invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 
 MAX_RANK: Final = 254  # of tensorflow::TensorShape; one more is a failed CHECK
-MAX_BYTES: Final = 2**62  # no overflow of int64 on the way, whatever the element's size
+MAX_ELEMENTS: Final = 2**57  # the byte size of any type (a string's cell has 24) fits int64
 
 Array = npt.NDArray[Any]
 
@@ -61,26 +61,38 @@ def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> list[Arra
 
 
 def check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise where ``shape`` is none that ``tensor`` accepts, or none that exists."""
-    expected = f'input "{tensor.name}" must have shape {_shape(tensor)}, got {list(shape)}'
+    """Raise where ``shape`` is none that ``tensor`` accepts, or none that can exist."""
+    if misfit := _impossible(shape) or _unlike(tensor, shape):
+        raise invalid(
+            f'input "{tensor.name}" must have shape {_shape(tensor)}, got {list(shape)}: {misfit}'
+        )
+
+
+def _impossible(shape: tuple[int, ...]) -> str:
+    """Why TensorFlow would abort at ``shape``; empty where it would not."""
     if any(size < 0 for size in shape):
-        raise invalid(f"{expected}: a dimension is negative")
+        return "a dimension is negative"
     if len(shape) > MAX_RANK:
-        raise invalid(f'input "{tensor.name}" has {len(shape)} dimensions of at most {MAX_RANK}')
-    itemsize = dtypes.BY_NAME[tensor.dtype].numpy.itemsize
-    # Zero dimensions count as one: TensorFlow multiplies in order, and may overflow before the 0.
-    if math.prod(max(size, 1) for size in shape) * max(itemsize, 24) > MAX_BYTES:
-        raise invalid(f'input "{tensor.name}" of shape {list(shape)} is too large to exist')
+        return f"more than {MAX_RANK} dimensions"
+    # A dimension of 0 counts as 1: TensorFlow multiplies in order, and overflows before the 0.
+    if math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
+        return "too many elements"
+    return ""
+
+
+def _unlike(tensor: Tensor, shape: tuple[int, ...]) -> str:
+    """What ``shape`` has that ``tensor`` does not take; empty where it does."""
     if tensor.shape is None:
-        return
+        return ""
     if len(shape) != len(tensor.shape):
-        raise invalid(f"{expected}: {len(shape)} dimensions instead of {len(tensor.shape)}")
+        return f"{len(shape)} dimensions instead of {len(tensor.shape)}"
     smallest = tensor.minimum or (0,) * len(shape)
     for axis, (size, fixed, least) in enumerate(zip(shape, tensor.shape, smallest, strict=True)):
-        if fixed >= 0 and size != fixed:
-            raise invalid(f"{expected}: dimension {axis} is {size} instead of {fixed}")
+        if size != fixed >= 0:
+            return f"dimension {axis} is {size} instead of {fixed}"
         if size < least:
-            raise invalid(f"{expected}: dimension {axis} is {size}, the least is {least}")
+            return f"dimension {axis} is {size}, the least is {least}"
+    return ""
 
 
 def _check(tensor: Tensor, array: Array) -> None:
@@ -100,4 +112,4 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _shape(tensor: Tensor) -> str:
-    return "of any rank" if tensor.shape is None else str(list(tensor.shape))
+    return "[…]" if tensor.shape is None else str(list(tensor.shape))

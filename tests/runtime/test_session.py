@@ -193,9 +193,18 @@ def test_each_session_has_its_own_tables(make: Make) -> None:
     assert second.run("run", words)[0].tolist() == [0, 1]
 
 
-def test_a_missing_vocabulary_is_named(make: Make) -> None:
-    with pytest.raises(ArtifactError, match=r"cannot be initialised: .*assets/words\.txt"):
+def test_a_vocabulary_outside_of_the_artifact_is_refused(make: Make) -> None:
+    with pytest.raises(ArtifactError, match=r"assets/words\.txt is no file of the artifact"):
         make(table, TABLE, **VOCABULARY)
+
+
+def test_a_missing_vocabulary_is_named(tmp_path: Path) -> None:
+    manifest = artifacts.write_artifact(
+        tmp_path, table, {"run": TABLE}, files={"assets/words.txt": b"ice\n"}, **VOCABULARY
+    )
+    (tmp_path / "assets/words.txt").unlink()
+    with pytest.raises(ArtifactError, match=rf"cannot be initialised: {tmp_path}/assets/words"):
+        Session(tmp_path, manifest)
 
 
 # --- artifacts that cannot be served ---------------------------------------------------------
