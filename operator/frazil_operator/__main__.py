@@ -19,6 +19,7 @@ def main() -> int:
         level=os.environ.get("FRAZIL_OPERATOR_LOG_LEVEL", "INFO"),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it reports every event it saw
     try:
         settings = Settings.from_environ(os.environ)
     except KeyError as missing:

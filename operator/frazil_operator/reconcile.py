@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -20,6 +21,7 @@ from frazil_operator.store import Store
 Planner = Callable[[Observed, Settings], Plan]
 Accounts = Callable[[str], Awaitable[None]]  # makes what a namespace needs in the embedded store
 
+_log = logging.getLogger(__name__)
 # What the API server will not take however often it is asked: the user is told.
 _REFUSALS: Final = (400, 403, 422)
 
@@ -126,6 +128,7 @@ class Reconciler:
         except ApiError as error:
             await self._refused(model, desired, error)
             raise
+        _log.info("%s/%s: applied %s %s", *key_of(model), desired["kind"], key_of(desired).name)
         self._store.observe(applied)
         before = live["metadata"]["resourceVersion"] if live is not None else ""
         return bool(applied["metadata"]["resourceVersion"] != before)
@@ -140,6 +143,7 @@ class Reconciler:
     async def _delete(self, plan: Plan) -> None:
         for ref in plan.delete:
             await self._cluster.delete(ref)
+            _log.info("%s: deleted %s %s", ref.namespace, ref.kind, ref.name)
 
     async def _tell(self, model: Object, plan: Plan) -> None:
         """Status, if it differs, then the events of the transition that it shows."""
