@@ -35,6 +35,8 @@ class TruncatedError(Exception):
 # What obstore raises when a store fails, and download().
 STORE_ERRORS: Final = (exceptions.BaseError, FileNotFoundError, PermissionError, TruncatedError)
 _HTTP_STATUS: Final = re.compile(r"non-2xx status code: (\d{3})[^:]*(?::.*?<Message>(.*?)<)?", re.S)
+# Where obstore looks for the machine's own identity: only when it was given no other.
+_METADATA_SERVICE: Final = "169.254.169.254"
 _RETRIED_STATUS: Final = (408, 409, 412, 425, 429)
 
 
@@ -46,6 +48,8 @@ def failure(error: Exception) -> Failure:
     text = str(error)
     found = _HTTP_STATUS.search(text)
     status = int(found[1]) if found else 0
+    if _METADATA_SERVICE in text:
+        return Failure.FORBIDDEN
     if isinstance(error, FileNotFoundError) or status == 404:
         return Failure.NOT_FOUND
     denied = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, PermissionError)
@@ -59,6 +63,8 @@ def failure(error: Exception) -> Failure:
 def explain(error: Exception) -> str:
     """The error in one line: the server's own message where it sent one, never a URL's query."""
     text = str(error)
+    if _METADATA_SERVICE in text:
+        return "there are no credentials; a public S3 bucket is read with AWS_SKIP_SIGNATURE=true"
     found = _HTTP_STATUS.search(text)
     if found and found[2]:
         return found[2].strip()

@@ -22,6 +22,11 @@ def _status(line: str) -> exceptions.BaseError:
             exceptions.PermissionDeniedError("m"), Failure.FORBIDDEN, id="an object not ours"
         ),
         pytest.param(exceptions.UnauthenticatedError("m"), Failure.FORBIDDEN, id="no credentials"),
+        pytest.param(
+            exceptions.GenericError("Error performing PUT http://169.254.169.254/latest/api/token"),
+            Failure.FORBIDDEN,
+            id="no credentials, and a machine without an identity",
+        ),
         pytest.param(_status("403 Forbidden"), Failure.FORBIDDEN, id="a listing not allowed"),
         pytest.param(
             exceptions.GenericError("Unable to open file: Permission denied (os error 13)"),

@@ -95,6 +95,7 @@ def fetch(source: Source, folder: Path, received: Callable[[int], None]) -> Fetc
 def fetch_file(uri: str, field: str, target: Path, environ: Mapping[str, str]) -> File:
     """Stream the one file that ``field`` of the spec names. Raises as ``fetch`` does."""
     location = locate(uri, environ)
+    _confined(location, {location.name: Entry(location.name, None)})
     with source_failures(location.uri, field):
         return download(location.store, location.name, target)
 

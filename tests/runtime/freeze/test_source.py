@@ -222,6 +222,13 @@ def test_samples_are_one_file(models: Path, tmp_path: Path) -> None:
     assert got.bytes == len(FILES["frozen.pb"])
 
 
+def test_samples_are_no_link_out_of_a_claim(models: Path, tmp_path: Path) -> None:
+    (models / "samples.npz").symlink_to("/etc/hostname")
+    environ = {contract.ENV_PVC_ROOT: str(models.parent)}
+    with pytest.raises(FreezeError, match="leads out of the volume claim"):
+        fetch_file("pvc://models/samples.npz", "samples", tmp_path / "samples.npz", environ)
+
+
 def test_samples_that_are_not_there_name_their_field(models: Path, tmp_path: Path) -> None:
     with pytest.raises(FreezeError, match=r"Check spec\.checkpoint\.samples") as caught:
         fetch_file(str(models / "no.npz"), "spec.checkpoint.samples", tmp_path / "s.npz", {})
