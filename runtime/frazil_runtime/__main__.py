@@ -20,7 +20,9 @@ from frazil_runtime.listeners import ListenError, Listeners
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="frazil", description=__doc__.partition(".")[0] + ".")
+    parser = argparse.ArgumentParser(
+        prog="frazil", description="Freeze TensorFlow checkpoints, and serve what comes of it."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve an artifact")
     settings.add_arguments(serve)
