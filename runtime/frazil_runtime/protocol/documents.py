@@ -9,24 +9,29 @@ from typing import Any, Final
 import orjson
 
 from frazil_runtime.errors import invalid
+from frazil_runtime.protocol import numbers
 
 ECHO: Final = 96  # characters of a client's own text that an error message repeats
 MESSAGE: Final = 2048  # characters of an error's text: names in it may be the client's too
 
 # What RFC 8259 has no number for, and what TensorFlow Serving reads and writes all the same.
 _NUMBER_TOKEN: Final = re.compile(rb"NaN|Infinity")
-_ENCODER: Final = json.JSONEncoder()
+_ITEMS: Final = 256
+_ENCODER: Final = json.JSONEncoder(default=lambda _: "…")  # of Numbers
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> Any:
     """The value of a JSON document in UTF-8; NaN, Infinity and -Infinity are numbers.
 
-    A whole number that fits no 64 bits becomes a float. INVALID_ARGUMENT where ``body`` is no
-    JSON, or is nested too deep to be read (1024 levels, fewer beside a NaN).
+    A whole number that fits no 64 bits becomes a float. Long lists of numbers may be ``Numbers``.
+    INVALID_ARGUMENT where ``body`` is no JSON, or is nested too deep to be read (1024 levels, fewer
+    beside a NaN).
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
+    if len(body) >= numbers.LONG and (value := numbers.parse(body)) is not None:
+        return value
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -38,6 +43,14 @@ def parse(body: bytes) -> Any:
 def write(value: object) -> bytes:
     """Compact JSON; numpy arrays are lists, and what is not finite in them is null."""
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def long_list(items: list[Any]) -> object:
+    """The list itself, or its text, written in pieces between which the interpreter is free."""
+    if len(items) <= _ITEMS:
+        return items
+    pieces = (items[start : start + _ITEMS] for start in range(0, len(items), _ITEMS))
+    return orjson.Fragment(b"[%s]" % b",".join([write(piece)[1:-1] for piece in pieces]))
 
 
 def error(message: str) -> bytes:

@@ -21,7 +21,8 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.tensors import flat, from_flat
+from frazil_runtime.protocol.tensors import from_flat
+from frazil_runtime.protocol.values import flat
 from frazil_runtime.validation import check_names, find_signature
 
 _BASE64: Final = {"content_type": "base64"}

@@ -1,4 +1,4 @@
-"""Tensors as JSON has them (numbers, text and nested lists) and as numpy has them.
+"""Arrays from what JSON has: numbers, text and nested lists.
 
 Nothing is allocated from a shape that a client claims, only from the values it sent.
 """
@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import binascii
 import math
-from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from frazil_runtime import dtypes
 from frazil_runtime.dtypes import DType
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Tensor
-from frazil_runtime.protocol.documents import echo, write
+from frazil_runtime.protocol.documents import echo
+from frazil_runtime.protocol.numbers import Numbers
 from frazil_runtime.validation import check_shape
 
 Array = npt.NDArray[Any]
@@ -48,21 +48,21 @@ def from_nested(tensor: Tensor, value: object) -> Array:
 
     Strings are text (taken as UTF-8) or ``{"b64": text}``, and become ``bytes``.
     """
-    shape, leaves = _flatten(tensor, value)
+    shape, pieces = _flatten(tensor, value)
     check_shape(tensor, shape)
-    return _array(tensor, leaves).reshape(shape)
+    return _array(tensor, shape, pieces)
 
 
 def from_flat(tensor: Tensor, shape: tuple[int, ...], value: object) -> Array:
     """The array of ``shape`` whose elements are listed in row-major order, flat or nested."""
     check_shape(tensor, shape)
-    sent, leaves = _flatten(tensor, value)
+    sent, pieces = _flatten(tensor, value)
     if sent != shape and sent != (math.prod(shape),):
         raise invalid(
             f'input "{tensor.name}" has shape {list(shape)}, that is {math.prod(shape)} elements, '
             f"but its data has shape {list(sent)}"
         )
-    return _array(tensor, leaves).reshape(shape)
+    return _array(tensor, shape, pieces)
 
 
 def is_b64(value: object) -> TypeGuard[dict[str, str]]:
@@ -70,53 +70,48 @@ def is_b64(value: object) -> TypeGuard[dict[str, str]]:
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
 
 
-def nested(array: Array, *, as_b64: bool = False) -> object:
-    """What JSON says for ``array``, for ``documents.write``; NaN and the infinities are tokens.
-
-    Strings are text; with ``as_b64``, and where they are not UTF-8, they are ``{"b64": text}``.
-    """
-    plain = _plain(array, as_b64=as_b64)
-    return plain if _is_finite(plain) else _with_tokens(plain)
-
-
-def nested_rows(array: Array, *, as_b64: bool = False) -> Sequence[object]:
-    """``nested`` of each row of an array of rank 1 or more."""
-    plain = _plain(array, as_b64=as_b64)
-    return list(plain) if _is_finite(plain) else [_with_tokens(row) for row in plain]
-
-
-def flat(array: Array) -> object:
-    """The elements in row-major order, for ``documents.write``; what is not finite is null.
-
-    Strings are text; ValueError (a UnicodeDecodeError) where one is not UTF-8.
-    """
-    array = array.reshape(-1)
-    return [text.decode() for text in array] if array.dtype == object else _numbers(array)
-
-
-def _flatten(tensor: Tensor, value: object) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of nested lists, and the values in them; the lists of a level are equally long."""
+def _flatten(tensor: Tensor, value: object) -> tuple[tuple[int, ...], Iterable[list[Any]]]:
+    """The shape of nested lists, and the values in them, in one piece or in many."""
     shape: list[int] = []
     level: list[Any] = [value]
-    while list in (kinds := set(map(type, level))):
-        if len(kinds) > 1:
-            stray = next(item for item in level if type(item) is not list)
-            raise invalid(
-                f'input "{tensor.name}" is ragged: JSON Value: {echo(stray)} found at incorrect '
-                f"level: {len(shape) + 1}, beside lists"
-            )
-        expected = len(level[0])
-        if len(sizes := set(map(len, level))) > 1:
-            raise invalid(
-                f'input "{tensor.name}" is ragged: Encountered list at unexpected size: '
-                f"{(sizes - {expected}).pop()} at level: {len(shape)} expected size: {expected}"
-            )
-        shape.append(expected)
-        level = list(chain.from_iterable(level))
-    return tuple(shape), level
+    while True:
+        kinds = set(map(type, level))
+        if Numbers in kinds:
+            inner = {item.shape for item in level if type(item) is Numbers}
+            if len(kinds) == len(inner) == 1:
+                return (*shape, *inner.pop()), chain.from_iterable(map(Numbers.pieces, level))
+            level = [item.to_list() if type(item) is Numbers else item for item in level]
+        elif list in kinds:
+            shape.append(_common_length(tensor, level, len(shape)))
+            level = list(chain.from_iterable(level))
+        else:
+            return tuple(shape), (level,)
 
 
-def _array(tensor: Tensor, leaves: list[Any]) -> Array:
+def _common_length(tensor: Tensor, level: list[Any], depth: int) -> int:
+    """How long each of the lists at a level is: they must be equally long, and all lists."""
+    for item in level:
+        if type(item) is not list:
+            raise invalid(
+                f'input "{tensor.name}" is ragged: JSON Value: {echo(item)} found at incorrect '
+                f"level: {depth + 1}, beside lists"
+            )
+    expected = len(level[0])
+    if len(lengths := set(map(len, level))) > 1:
+        raise invalid(
+            f'input "{tensor.name}" is ragged: Encountered list at unexpected size: '
+            f"{(lengths - {expected}).pop()} at level: {depth} expected size: {expected}"
+        )
+    return expected
+
+
+def _array(tensor: Tensor, shape: tuple[int, ...], pieces: Iterable[list[Any]]) -> Array:
+    arrays = [_piece(tensor, piece) for piece in pieces]
+    array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return array.reshape(shape)
+
+
+def _piece(tensor: Tensor, leaves: list[Any]) -> Array:
     """The values as an array of rank 1."""
     dtype = dtypes.BY_NAME[tensor.dtype]
     if dtype.is_string:
@@ -158,55 +153,6 @@ def _bytes(tensor: Tensor, leaf: object) -> bytes:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise invalid(f'input "{tensor.name}": Unable to base64 decode {echo(text)}') from None
-
-
-def _plain(array: Array, *, as_b64: bool) -> Any:
-    """What orjson can write: numbers as a contiguous array, strings as nested lists."""
-    if array.dtype != object:
-        return _numbers(array)
-    texts = np.empty(array.size, object)
-    texts[:] = [_text(element, as_b64=as_b64) for element in array.flat]
-    return texts.reshape(array.shape).tolist()
-
-
-def _numbers(array: Array) -> Array:
-    """In C order and of a type that orjson writes; a rank of 0 makes it a numpy scalar."""
-    if array.dtype.kind == "c":
-        raise InferenceError(
-            Code.UNIMPLEMENTED, f"an output is {array.dtype.name}, and JSON has no such number"
-        )
-    if array.dtype.kind == "V":  # bfloat16
-        array = array.astype(np.float32)
-    return array.copy(order="C")[()] if not array.flags.c_contiguous else array[()]
-
-
-def _text(element: bytes, *, as_b64: bool) -> str | dict[str, str]:
-    if not as_b64:
-        try:
-            return element.decode()
-        except UnicodeDecodeError:
-            pass
-    return {"b64": b64encode(element).decode()}
-
-
-def _is_finite(plain: Any) -> bool:
-    if isinstance(plain, np.ndarray | np.generic) and plain.dtype.kind == "f":
-        return bool(np.isfinite(plain).all())
-    return True
-
-
-def _with_tokens(numbers: Array) -> orjson.Fragment:
-    """The array as text in which each number that is not finite stands as its token."""
-    gaps = np.asarray(numbers)[~np.isfinite(numbers)].tolist()
-    tokens = map(_token, gaps)
-    first, *rest = write(numbers).split(b"null")
-    return orjson.Fragment(b"".join(chain((first,), *zip(tokens, rest, strict=True))))
-
-
-def _token(number: float) -> bytes:
-    if math.isnan(number):
-        return b"NaN"
-    return b"Infinity" if number > 0 else b"-Infinity"
 
 
 def _type_error(tensor: Tensor, leaf: object) -> InferenceError:

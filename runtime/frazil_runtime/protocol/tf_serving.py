@@ -14,7 +14,9 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.tensors import from_nested, is_b64, nested, nested_rows
+from frazil_runtime.protocol.numbers import Numbers
+from frazil_runtime.protocol.tensors import from_nested, is_b64
+from frazil_runtime.protocol.values import nested, nested_rows
 from frazil_runtime.validation import check_names, find_signature
 
 _BYTES_SUFFIX: Final = "_bytes"  # outputs so named are binary and travel as {"b64": …}
@@ -67,7 +69,9 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 
 
-def _instances(body: bytes, instances: object) -> list[Any]:
+def _instances(body: bytes, instances: object) -> list[Any] | Numbers:
+    if isinstance(instances, Numbers):
+        return instances
     if type(instances) is not list:
         raise _malformed(body, "Expecting 'instances' to be an list/array")
     if not instances:
@@ -75,9 +79,9 @@ def _instances(body: bytes, instances: object) -> list[Any]:
     return instances
 
 
-def _from_rows(signature: Signature, instances: list[Any]) -> dict[str, Array]:
+def _from_rows(signature: Signature, instances: list[Any] | Numbers) -> dict[str, Array]:
     """The rows of the sole input, or for each instance an object with every input's row."""
-    if not _is_object(instances[0]):
+    if isinstance(instances, Numbers) or not _is_object(instances[0]):
         if len(signature.inputs) != 1:
             raise invalid(
                 "instances is a plain list, but expecting list of objects as multiple "
@@ -131,7 +135,9 @@ def _to_rows(outputs: Mapping[str, Array]) -> Any:
         ((name, array),) = outputs.items()
         return nested(array, as_b64=_is_binary(name))
     columns = [nested_rows(array, as_b64=_is_binary(name)) for name, array in outputs.items()]
-    return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+    return documents.long_list(
+        [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+    )
 
 
 def _is_object(value: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frazil_runtime.errors import Code, InferenceError
@@ -88,6 +88,7 @@ def test_bytes_are_read_or_refused(body: bytes) -> None:
         documents.parse(body)
 
 
+@settings(max_examples=25)
 @given(JSON)
 def test_an_echo_is_short_and_begins_as_the_value_does(value: Any) -> None:
     text = documents.echo(value)

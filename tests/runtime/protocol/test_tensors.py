@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as arrays
 from frazil_runtime import dtypes
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.tensors import flat, from_flat, from_nested, nested, nested_rows
+from frazil_runtime.protocol.tensors import from_flat, from_nested
+from frazil_runtime.protocol.values import flat, nested, nested_rows
 
 Array = npt.NDArray[Any]
 IN_JSON = [dtype.name for dtype in dtypes.DTYPES if dtype.numpy.kind != "c"]
@@ -30,7 +31,7 @@ REFUSED: dict[str, tuple[str, tuple[int, ...] | None, object, str]] = {
     "too few dimensions": ("float32", (-1, 2), [1, 2], "1 dimensions instead of 2"),
     "too many dimensions": ("float32", (-1,), [[1]], "2 dimensions instead of 1"),
     "a dimension of another size": ("float32", (-1, 2), [[1, 2, 3]], "3 instead of 2"),
-    "1,000 dimensions where any rank goes": ("float32", None, "deep", "1000 dimensions"),
+    "1,000 dimensions where any rank goes": ("float32", None, "deep", "more than 64 dimensions"),
     "a fraction for an integer": ("int32", (-1,), [1, 1.5], "1.5 Type: Number is not of"),
     "a float for an integer": ("int64", (-1,), [1.0], "1.0 Type: Number is not of"),
     "a bool for a number": ("float32", (-1,), [True], "true Type: Bool is not of"),
@@ -109,9 +110,9 @@ FLAT: dict[str, tuple[tuple[int, ...], object, str | None]] = {
     "nested data of another shape": ((2, 2), [[1, 2, 3, 4]], "its data has shape [1, 4]"),
     "a bare value": ((2, 2), 1, "its data has shape []"),
     "a negative size": ((-1, 2), [1, 2], "a dimension is negative"),
-    "a product that overflows 64 bits": ((2**40, 2**40), [1], "too large to exist"),
-    "a product that overflows to zero": ((2**32, 2**32), [], "too large to exist"),
-    "a size beyond 64 bits": ((2**70, 0), [], "too large to exist"),
+    "a product that overflows 64 bits": ((2**40, 2**40), [1], "too many elements"),
+    "a product that overflows to zero": ((2**32, 2**32), [], "too many elements"),
+    "a size beyond 64 bits": ((2**70, 0), [], "too many elements"),
     "a claim of much with little data": ((2**40, 2), [1, 2], "its data has shape [2]"),
 }
 
@@ -203,3 +204,18 @@ def test_what_is_not_finite_is_null_in_flat_data() -> None:
     assert (
         documents.write(flat(np.float32([[1, math.nan], [math.inf, 2]]))) == b"[1.0,null,null,2.0]"
     )
+
+
+@pytest.mark.parametrize("shape", [(100_000,), (3, 50_000), (50_000, 2), (2, 3, 20_000), (2, 0)])
+def test_a_long_array_is_written_as_a_short_one_is(shape: tuple[int, ...]) -> None:
+    array = np.random.default_rng(1).random(shape, np.float32)
+    assert documents.write(nested(array)) == documents.write(array)
+    assert documents.write(flat(array)) == documents.write(array.ravel())
+    array.flat[-1:] = math.nan
+    assert documents.write(flat(array)) == documents.write(array.ravel())
+    assert documents.write(nested(array)) == documents.write(array).replace(b"null", b"NaN")
+
+
+def test_many_rows_are_written_as_few_are() -> None:
+    rows = [{"a": number} for number in range(1000)]
+    assert documents.write({"rows": documents.long_list(rows)}) == documents.write({"rows": rows})
