@@ -15,7 +15,7 @@ from frazil_runtime import dtypes
 from frazil_runtime.errors import invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 
-MAX_RANK: Final = 254  # of tensorflow::TensorShape; one more is a failed CHECK
+MAX_RANK: Final = 64  # of numpy; tensorflow::TensorShape goes on to 254, and aborts at one more
 MAX_ELEMENTS: Final = 2**57  # the byte size of any type (a string's cell has 24) fits int64
 
 Array = npt.NDArray[Any]
