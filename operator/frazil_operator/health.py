@@ -27,8 +27,8 @@ def staleness(reflectors: Iterable[Reflector], seconds: float) -> Health:
 
 
 @asynccontextmanager
-async def endpoint(port: int, health: Health) -> AsyncIterator[int]:
-    """Serve while the block runs; yields the port, which is chosen for 0."""
+async def endpoint(port: int, health: Health, host: str | None = None) -> AsyncIterator[int]:
+    """Serve while the block runs, on all addresses; yields the port, which is chosen for 0."""
 
     async def healthz(_: web.Request) -> web.Response:
         problem = health()
@@ -43,7 +43,7 @@ async def endpoint(port: int, health: Health) -> AsyncIterator[int]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, port=port)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         yield runner.addresses[0][1]
     finally:

@@ -27,8 +27,9 @@ class LeaseLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """Seconds. A holder that cannot renew for ``deadline`` gives up before, after ``duration``,
-    somebody else may take over; it tries every ``renewal``, the others every ``retry``."""
+    """Seconds since the last renewal: the next one comes after ``renewal``; a holder that could
+    not renew gives up after ``deadline``, and after ``duration`` another may take over. Who has to
+    try again does so every ``retry``."""
 
     duration: float = 15.0
     deadline: float = 10.0
@@ -66,9 +67,9 @@ class Lease:
         ``keep`` has to run meanwhile.
         """
         _log.info("%s waits for the lease %s/%s", self._identity, self._namespace, NAME)
-        await self._insist()
-        _log.info("%s holds the lease", self._identity)
         try:
+            await self._insist()
+            _log.info("%s holds the lease", self._identity)
             yield
         finally:
             await self._release()
@@ -76,9 +77,9 @@ class Lease:
     async def keep(self) -> None:
         """Renew it for ever; raises LeaseLostError when that has failed for too long."""
         while True:
-            await asyncio.sleep(self._periods.renewal)
             try:
                 async with asyncio.timeout(self._periods.deadline):
+                    await asyncio.sleep(self._periods.renewal)
                     await self._insist()
             except TimeoutError:
                 raise LeaseLostError(

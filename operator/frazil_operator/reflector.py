@@ -16,7 +16,8 @@ from frazil_operator.observed import Key
 from frazil_operator.resources import MODELS, Resource
 from frazil_operator.store import Store
 
-LONGEST_PAUSE: Final = 10.0  # seconds
+FIRST_PAUSE: Final = 0.5  # seconds
+LONGEST_PAUSE: Final = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -48,11 +49,11 @@ class Reflector:
     async def run(self) -> None:
         """For ever; failures are logged and tried again with growing pauses."""
         self.listed_at = _now()
-        pause = 0.5
+        pause = FIRST_PAUSE
         while True:
             try:
                 version = await self._list()
-                pause = 0.5
+                pause = FIRST_PAUSE
                 await self._watch(version)
             except ApiError as error:
                 if error.status == 410:  # the version is too old: what a new list is for

@@ -30,13 +30,19 @@ Address = tuple[str, str, str]  # plural, namespace, name
 
 @dataclass
 class ApiServer:
-    """``objects`` is all there is; ``requests`` is the audit log: (method, kind, name, code)."""
+    """``objects`` is all there is; ``requests`` is the audit log: (method, kind, name, code).
+
+    ``refusals`` are the codes that the next requests of a (method, kind) are answered with.
+    """
 
     objects: dict[Address, Body] = field(default_factory=dict)
     requests: list[tuple[str, str, str, int]] = field(default_factory=list)
     history: list[tuple[str, Body]] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # a new one after each change
+    changed: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # a new one after each request or change
     versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    refusals: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     port: int = 0
 
     def writes(self) -> list[tuple[str, str, str, int]]:
@@ -48,7 +54,7 @@ class ApiServer:
         return self.objects.get((resource.plural, namespace, name))
 
     async def until(self, wanted: Any, seconds: float = 10) -> Any:
-        """Wait for ``wanted()`` to be true after some change; returns it."""
+        """Wait for ``wanted()`` to be true after some request or change; returns it."""
         async with asyncio.timeout(seconds):
             while not (found := wanted()):
                 await self.changed.wait()
@@ -71,13 +77,16 @@ class ApiServer:
             kind = "MODIFIED" if address in self.objects else "ADDED"
             self.objects[address] = body
         self.history.append((kind, body))
-        self.changed.set()
-        self.changed = asyncio.Event()
+        self._wake()
         return body
 
     async def remove(self, resource: Resource, namespace: str, name: str) -> None:
         """Delete an object behind the operator's back."""
         await self.put(self.objects[resource.plural, namespace, name], "DELETED")
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     def kubeconfig(self, path: Path) -> Path:
         """A kubeconfig that leads here."""
@@ -98,6 +107,9 @@ class ApiServer:
         if found is None:
             return web.json_response(discovery(parts))
         resource, namespace, name, subresource = found
+        if pending := self.refusals.get((request.method, resource.kind)):
+            code, answer = status(pending.pop(0), "refused by the test")
+            return web.json_response(answer, status=code)
         if request.method == "GET" and not name and request.query.get("watch"):
             return await self._watch(request, resource, namespace)
         if request.method == "GET" and not name:
@@ -108,6 +120,7 @@ class ApiServer:
             live = self.get(resource, namespace, name)
             code, answer = await self._one(request, live, body, subresource)
         self.requests.append((request.method, resource.kind, name or "*", code))
+        self._wake()
         return web.json_response(answer, status=code)
 
     async def _one(
