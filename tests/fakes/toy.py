@@ -116,10 +116,8 @@ class Toy:
     def warm(self) -> None:
         """All pods become ready that nothing holds back."""
         for pod in self.pods:
-            if (
-                names.SERVING in pod["metadata"]["labels"]
-                and "containerStatuses" not in (pod["status"])
-            ):
+            held_back = "containerStatuses" in pod["status"]
+            if names.SERVING in pod["metadata"]["labels"] and not held_back and not is_ready(pod):
                 pod["status"]["conditions"] = [self.condition("Ready", "True")]
 
     def settle(self) -> None:

@@ -140,7 +140,8 @@ def _judge(name: str, ended: Mapping[str, Any], memory: str, *, final: bool) -> 
     code = ended.get("exitCode", 0)
     reason, text = last_words(ended)
     said = f": {text}" if text else ""
-    if ended.get("reason") == "OOMKilled":
+    # A limit below what even starting takes ends in runc, which only says so in words.
+    if ended.get("reason") == "OOMKilled" or "OOM-killed" in text:
         advice = f"container {name} needed more memory than it has; raise {memory}"
         return Fault(Blame.MODEL, "OOMKilled", advice + said)
     if code in USER_ERRORS:

@@ -1,0 +1,148 @@
+"""What each field of the spec acts on, and what the hashes that names are made of depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fakes.toy import model
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from frazil_operator import names
+from frazil_operator.api import Acts, Model, Spec
+from frazil_operator.corev1 import Part
+from frazil_operator.plan.freeze import freeze_hash, job_options
+from frazil_operator.revision import Artifact, revision_name
+
+ARTIFACT = Artifact("sha256-0", "s3://a/b")
+
+
+def parsed(annotations: dict[str, str] | None = None, **spec: Any) -> Model:
+    body = model(**spec)
+    body["metadata"]["annotations"] = annotations or {}
+    return Model.parse(body)
+
+
+def hashes(one: Model) -> dict[str, str]:
+    """What changes with a model: which of its names."""
+    return {
+        "artifact": freeze_hash(one),
+        "job": job_options(one),
+        "revision": revision_name(one, ARTIFACT),
+    }
+
+
+def changed(**spec: Any) -> set[str]:
+    before, after = hashes(parsed()), hashes(parsed(**spec))
+    return {name for name in before if before[name] != after[name]}
+
+
+def fields_with(part: type[BaseModel], path: str = "") -> Iterator[tuple[str, list[Acts]]]:
+    """Each field of the spec that is a decision of its own, and what it acts on."""
+    for name, info in part.model_fields.items():
+        acts = [note for note in info.metadata if isinstance(note, Acts)]
+        below = info.annotation
+        is_part = isinstance(below, type) and issubclass(below, Part)
+        if is_part and not acts:
+            yield from fields_with(below, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", acts
+
+
+@pytest.mark.parametrize(("field", "acts"), list(fields_with(Spec)))
+def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> None:
+    assert len(acts) == 1, f"spec.{field}: say in its Annotated what a change of it leads to"
+
+
+@pytest.mark.parametrize(
+    ("spec", "what"),
+    [
+        pytest.param({"checkpoint": {"uri": "s3://x/y"}}, {"artifact"}, id="another checkpoint"),
+        pytest.param({"freeze": {"tolerance": 0.1}}, {"artifact"}, id="another tolerance"),
+        pytest.param(
+            {"checkpoint": {"uri": "s3://models/digits-1", "secretName": "s"}},
+            {"job"},
+            id="other credentials",
+        ),
+        pytest.param({"freeze": {"timeoutSeconds": 5}}, {"job"}, id="another timeout"),
+        pytest.param({"serving": {"drainSeconds": 6}}, {"revision"}, id="other pods"),
+        pytest.param({"replicas": 7}, set(), id="another size"),
+        pytest.param({"rollout": {"maxSurge": 1}}, set(), id="another pace"),
+        pytest.param({"service": {"type": "NodePort"}}, set(), id="another Service"),
+        pytest.param(
+            {"serving": {"drainSeconds": 5}, "freeze": {"optimize": True, "tolerance": 1e-4}},
+            set(),
+            id="defaults written out",
+        ),
+        pytest.param({"serving": {"ofALaterVersion": 1}}, set(), id="a field not known here"),
+    ],
+)
+def test_what_a_change_leads_to(spec: dict[str, Any], what: set[str]) -> None:
+    assert changed(**spec) == what
+
+
+@pytest.mark.parametrize(
+    ("annotation", "what"),
+    [(names.REFREEZE, {"artifact"}), (names.UPGRADE_RUNTIME, {"revision"}), (names.RETRY, set())],
+)
+def test_what_an_annotation_leads_to(annotation: str, what: set[str]) -> None:
+    before, after = hashes(parsed()), hashes(parsed({annotation: "1"}))
+    assert {name for name in before if before[name] != after[name]} == what
+
+
+def test_the_names_of_what_exists_never_change() -> None:
+    """They name live Jobs, revisions and Deployments: another value here restarts them all."""
+    full = parsed(
+        {names.REFREEZE: "1", names.UPGRADE_RUNTIME: "1"},
+        checkpoint={
+            "uri": "s3://models/digits-1",
+            "format": "Checkpoint",
+            "inputs": {"image": "x:0"},
+            "outputs": {"probabilities": "y:0"},
+            "feeds": {"keep_prob": 1.0, "is_training": False},
+            "tags": ["serve", "gpu"],
+        },
+        freeze={"optimize": False, "resources": {"limits": {"memory": "4Gi"}}},
+        serving={"env": [{"name": "A", "value": "b"}], "drainSeconds": 10},
+    )
+    assert hashes(parsed()) == {
+        "artifact": "61ddfe3dddc35934",
+        "job": "85783b80a1",
+        "revision": "0296f3c170",
+    }
+    assert hashes(full) == {
+        "artifact": "a1cd41c0cc4ab5dd",
+        "job": "d36343907f",
+        "revision": "7c524ea500",
+    }
+
+
+@given(st.integers(0, 10**4), st.sampled_from(["1Gi", 2, "500m"]))
+def test_reading_and_writing_the_spec_changes_nothing(replicas: int, amount: int | str) -> None:
+    spec = Spec.model_validate(
+        {
+            "checkpoint": {"uri": "s3://a/b", "feeds": {"a": True, "b": 1, "c": 1.5, "d": "x"}},
+            "serving": {"resources": {"limits": {"memory": amount}}},
+            "replicas": replicas,
+        }
+    )
+    written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert Spec.model_validate(written) == spec
+    feeds = written["checkpoint"]["feeds"]
+    assert [type(feeds[name]) for name in "abcd"] == [bool, int, float, str]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "field"),
+    [
+        pytest.param({}, "uri", id="no checkpoint"),
+        pytest.param({"uri": "s3://a/b", "feeds": {"x": [1]}}, "feeds", id="a list as a constant"),
+        pytest.param({"uri": "s3://a/b", "format": "Onnx"}, "format", id="an unknown format"),
+    ],
+)
+def test_what_cannot_be_read_is_named(checkpoint: dict[str, Any], field: str) -> None:
+    with pytest.raises(ValidationError, match=field):
+        Spec.model_validate({"checkpoint": checkpoint})
