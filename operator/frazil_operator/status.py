@@ -65,7 +65,7 @@ def _ready(decision: Decision) -> Check:
             return found
     ready, size = _target_ready(decision), decision.scene.size
     short = f"; {decision.fault.message}" if decision.fault and ready < size else ""
-    return Check("True", "Ready", f"{_of(ready, size)} serve {_what(decision)}{short}")
+    return Check("True", "Ready", f"{ready}/{size} pods of {_what(decision)} serve{short}")
 
 
 def _not_frozen(decision: Decision) -> Check | None:
@@ -96,7 +96,7 @@ def _is_rolling(decision: Decision) -> Check | None:
         return None
     traffic, size = decision.scene.traffic, decision.scene.size
     ready = _target_ready(decision)
-    message = f"{_of(ready, size)} of {_what(decision)} are ready"
+    message = f"{ready}/{size} pods of {_what(decision)} are ready"
     if traffic is not None and traffic.stable != decision.scene.target:
         message += f"; revision {traffic.stable} serves meanwhile"
     return Check("Unknown", "RollingOut", message)
@@ -196,10 +196,6 @@ def _what(decision: Decision) -> str:
 
 def _pods(count: int) -> str:
     return f"{count} pod" if count == 1 else f"{count} pods"
-
-
-def _of(ready: int, size: int) -> str:
-    return f"{ready} of {_pods(size)}"
 
 
 def _url(decision: Decision) -> str:

@@ -266,7 +266,7 @@ def test_scaling_never_flips_ready(toy: Toy) -> None:
     toy.control()
     toy.look()
     assert toy.conditions()["Ready"] == "True Ready"
-    assert toy.message("Ready").startswith("3 of 5 pods serve")
+    assert toy.message("Ready").startswith("3/5 pods")
 
 
 def test_a_model_that_is_being_deleted_is_left_alone(toy: Toy) -> None:

@@ -162,7 +162,7 @@ def test_the_size_may_change_at_any_time(before: int, after: int, target: str) -
     ),
     luck=st.randoms(use_true_random=False),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_whatever_the_user_wants_and_whenever_the_operator_dies(
     size: int, extra: int, wishes: list[tuple[str | None, int]], luck: object
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Acts, Model, acting
-from frazil_operator.plan.objects import (
+from frazil_operator.plan.parts import (
     CONTAINER_SECURITY,
     TMP,
     child,

@@ -15,7 +15,7 @@ from frazil_operator.api import Model
 from frazil_operator.observed import Object, Observed, Ref
 from frazil_operator.plan import jobs
 from frazil_operator.plan.freeze import freeze_hash, freeze_job
-from frazil_operator.plan.objects import child
+from frazil_operator.plan.parts import child
 from frazil_operator.plan.pods import Blame, is_terminating
 from frazil_operator.revision import Artifact, Revision
 from frazil_operator.settings import Settings
@@ -141,10 +141,19 @@ def _started(model: Model, job: Object) -> Object:
 
 
 def _frozen(artifact: Artifact) -> Freezing:
-    size = f", {artifact.artifact_bytes / 1e6:.1f} MB" if artifact.artifact_bytes else ""
+    size = f", {_size(artifact.artifact_bytes)}" if artifact.artifact_bytes else ""
     known = ", known already" if artifact.reused else ""
     message = f"{artifact.checkpoint} is frozen as {artifact.name}{size}{known}"
     return Freezing("True", "Frozen", message, artifact)
+
+
+def _size(count: float) -> str:
+    """Bytes, readable: ``1.2 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"
 
 
 def _unknown(message: str, *, reason: str = "Freezing", **do: Any) -> Freezing:

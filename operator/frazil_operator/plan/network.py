@@ -7,7 +7,7 @@ from typing import Any
 from frazil_operator import names
 from frazil_operator.api import Model
 from frazil_operator.observed import Object
-from frazil_operator.plan.objects import child
+from frazil_operator.plan.parts import child
 from frazil_operator.rollout import Traffic
 from frazil_runtime import contract
 

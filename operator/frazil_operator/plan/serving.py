@@ -6,7 +6,7 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model, Serving
-from frazil_operator.plan.objects import (
+from frazil_operator.plan.parts import (
     CONTAINER_SECURITY,
     TMP,
     child,

@@ -1,0 +1,109 @@
+"""What the real API server accepts of a ModelDeployment, and what it says to the rest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from bench.cluster import ROOT, Cluster
+
+pytestmark = pytest.mark.e2e
+
+CLUSTER = Cluster("default")
+URI = "s3://models/digits/model.ckpt"
+
+
+def dry_run(name: str = "digits", **spec: Any) -> dict[str, Any]:
+    """The object as it would be stored; CalledProcessError says what the API server has against."""
+    body = {
+        "apiVersion": "frazil.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": {"checkpoint": {"uri": URI}} | spec,
+    }
+    options = ("--dry-run=server", "--validate=strict", "-o", "json", "-f", "-")
+    stored: dict[str, Any] = json.loads(CLUSTER.kubectl("create", *options, stdin=json.dumps(body)))
+    return stored
+
+
+def test_the_file_in_the_repository_is_accepted() -> None:
+    path = str(ROOT / "crds" / "modeldeployments.yaml")
+    CLUSTER.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path)
+
+
+def test_the_example_is_accepted() -> None:
+    CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / "digits.yaml"))
+
+
+def test_the_minimum_is_filled_with_every_default() -> None:
+    spec = dry_run()["spec"]
+    assert spec["checkpoint"]["signature"] == "serving_default"
+    assert spec["freeze"]["timeoutSeconds"] == 3600
+    assert spec["serving"]["resources"] == {"requests": {"cpu": "250m", "memory": "256Mi"}}
+    assert spec["rollout"]["maxSurge"] == "25%"
+    assert "replicas" not in spec
+
+
+def test_constants_keep_their_types() -> None:
+    feeds = {"keep_prob": 1.5, "is_training": False, "size": 3, "mode": "x"}
+    assert dry_run(checkpoint={"uri": URI, "feeds": feeds})["spec"]["checkpoint"]["feeds"] == feeds
+
+
+@pytest.mark.parametrize("surge", [1, 7, "1%", "100%"])
+def test_a_surge_is_a_number_or_a_percentage(surge: int | str) -> None:
+    assert dry_run(rollout={"maxSurge": surge})["spec"]["rollout"]["maxSurge"] == surge
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a scheme that nothing reads": (
+        {"checkpoint": {"uri": "ftp://models/x"}},
+        "must be s3://bucket/path",
+    ),
+    "a bucket without a path": ({"checkpoint": {"uri": "s3://models"}}, "must be s3://"),
+    "a bare checkpoint without outputs": (
+        {"checkpoint": {"uri": URI, "format": "Checkpoint"}},
+        "spec.checkpoint.outputs",
+    ),
+    "a digest that is none": (
+        {"checkpoint": {"uri": URI, "digest": "sha256:123"}},
+        "64 hexadecimal digits",
+    ),
+    "a surge of nothing": ({"rollout": {"maxSurge": 0}}, "a number of pods from 1 on"),
+    "a surge that is no number": ({"rollout": {"maxSurge": "many"}}, "a percentage such as 25%"),
+    "a strategy that there is not": ({"rollout": {"strategy": "Hope"}}, "Unsupported value"),
+    "draining that outlasts the pod": (
+        {"serving": {"terminationGracePeriodSeconds": 5}},
+        "drainSeconds must be smaller",
+    ),
+    "a variable that is the operator's": (
+        {"serving": {"env": [{"name": "FRAZIL_ARTIFACT", "value": "x"}]}},
+        "names that begin with FRAZIL_",
+    ),
+    "a request over its limit": (
+        {"serving": {"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "500m"}}}},
+        "a request must not exceed its limit",
+    ),
+    "a quantity that is none": (
+        {"serving": {"resources": {"requests": {"memory": "much"}}}},
+        "should match",
+    ),
+    "fewer pods than none": ({"replicas": -1}, "greater than or equal to 0"),
+    "a field that there is not": ({"replica": 1}, 'unknown field "spec.replica"'),
+}
+
+
+@pytest.mark.parametrize(("spec", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_wrong_is_said(spec: dict[str, Any], message: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        dry_run(**spec)
+    assert message in refused.value.stderr
+
+
+@pytest.mark.parametrize("name", ["m" * 41, "7digits", "digits.v1"])
+def test_a_name_that_children_could_not_bear(name: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        dry_run(name)
+    assert "a DNS label of at most 40 characters" in refused.value.stderr
