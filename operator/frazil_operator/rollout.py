@@ -98,7 +98,7 @@ def settled(scene: Scene) -> bool:
 def _select(scene: Scene) -> Traffic | None:
     """Whom the Service selects from now on."""
     if scene.traffic is None:
-        return Traffic(scene.target) if scene.target is not None else None
+        return _first(scene)
     stable, wide, target = scene.traffic.stable, scene.traffic.wide, scene.target
     if target in (None, stable):
         return _return(scene, stable, _others(scene, stable))
@@ -107,6 +107,13 @@ def _select(scene: Scene) -> Traffic | None:
     if superseded := _others(scene, stable, target):
         return _return(scene, stable, superseded)
     return Traffic(stable, wide=wide or scene.fleet(target).ready > 0)
+
+
+def _first(scene: Scene) -> Traffic | None:
+    """Nobody is selected yet; or somebody deleted the Service, and then what serves is stable."""
+    serving = {name: f.ready for name, f in scene.fleets.items() if f.proven and f.ready}
+    first = max(serving, key=serving.__getitem__, default=scene.target)
+    return Traffic(first) if first is not None else None
 
 
 def _return(scene: Scene, stable: str, others: tuple[str, ...]) -> Traffic:

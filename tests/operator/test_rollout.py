@@ -133,6 +133,17 @@ def test_a_stable_revision_that_broke_gives_way_to_the_superseded_one_that_serve
     assert fleet.counts() == {"c": (2, 2)}
 
 
+@pytest.mark.parametrize("target", ["b", None])
+def test_a_service_that_somebody_deleted_selects_again_what_serves(target: str | None) -> None:
+    fleet = ToyFleet.serving("a", 2)
+    fleet.target = target
+    fleet.operate()
+    fleet.control()
+    fleet.traffic = None
+    fleet.operate()
+    assert fleet.in_service() == {"a": 2}
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
