@@ -174,11 +174,11 @@ def audit(since: datetime | None = None) -> Iterator[Object]:
 
 
 def _documents(stream: Any) -> Iterator[Object]:
-    """kubectl's watch prints one indented document after the other."""
+    """kubectl's watch prints objects indented and events on a line each."""
     lines: list[str] = []
     for line in stream:
         lines.append(line)
-        if line == "}\n":
+        if line.startswith(("}", '{"')):
             yield json.loads("".join(lines))
             lines.clear()
 
