@@ -37,6 +37,10 @@ class ApiError(Exception):
         self.message = message
 
 
+class NamespaceEndsError(ApiError):
+    """The namespace is being deleted, or is gone: nothing can be made in it any more."""
+
+
 class Cluster:
     """One API server. Bodies are JSON objects as it sends them."""
 
@@ -177,7 +181,7 @@ class Cluster:
                 _request_timeout=limits,
             )
         except ApiException as error:
-            raise ApiError(error.status, _message(error)) from None
+            raise _explained(error) from None
         return response
 
 
@@ -209,9 +213,14 @@ def _type_of(resource: Resource) -> Object:
     return {"apiVersion": resource.api_version, "kind": resource.kind}
 
 
-def _message(error: ApiException) -> str:
-    """What the API server says, which is the ``message`` of a Status, else the HTTP reason."""
+def _explained(error: ApiException) -> ApiError:
+    """What the API server says in the Status it answers with, else the HTTP reason."""
     try:
-        return str(json.loads(error.body or "")["message"])
+        status = json.loads(error.body or "")
+        message, details = str(status["message"]), status.get("details") or {}
     except (ValueError, TypeError, KeyError):
-        return str(error.reason)
+        return ApiError(error.status, str(error.reason))
+    causes = {cause.get("reason") for cause in details.get("causes") or ()}
+    if "NamespaceTerminating" in causes or details.get("kind") == "namespaces":
+        return NamespaceEndsError(error.status, message)
+    return ApiError(error.status, message)

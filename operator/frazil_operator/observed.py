@@ -26,7 +26,9 @@ class Observed:
     that bear a name the model needs and belong to somebody else. ``pods`` are those with the
     model's label (serving pods and the freeze Job's). ``queued_freezes`` counts the unsuspended,
     unfinished freeze Jobs of the whole cluster (``running_freezes``) and those of other models
-    that come before this one's (``freezes_ahead``).
+    that come before this one's (``freezes_ahead``). ``refused`` is what the API server had against
+    a child that was just to be applied, as a quota or an admission policy: then only the plan's
+    status and events are used, and all is tried again later.
     """
 
     model: Object
@@ -36,6 +38,7 @@ class Observed:
     pods: tuple[Object, ...] = ()
     running_freezes: int = 0
     freezes_ahead: int = 0
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

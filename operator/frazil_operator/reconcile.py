@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
-from frazil_operator.observed import Event, Key, Object, Observed, Plan
+from frazil_operator.observed import Key, Object, Observed, Plan
 from frazil_operator.resources import EVENTS, PODS, resource_of
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
@@ -50,21 +50,31 @@ class Reconciler:
         self._settings = settings
         self._accounts = accounts
         self._clock = clock
-        self._refusals: dict[Key, str] = {}  # told already
 
     async def __call__(self, key: Key) -> float | None:
         """Gather, plan, act."""
         model = self._store.model(key)
         if model is None:
-            self._refusals.pop(key, None)
             return None
+        try:
+            return await self._reconcile(model)
+        except NamespaceEndsError:
+            return None  # the model is next to go
+
+    async def _reconcile(self, model: Object) -> float | None:
         observed = await self._gather(model)
         plan = self._plan(observed, self._settings)
         foreign = await self._foreign(model, plan)
         if foreign:
             observed = dataclasses.replace(observed, foreign=foreign)
             plan = self._plan(observed, self._settings)
-        changed = await self._apply(observed, plan)
+        try:
+            changed = await self._apply(observed, plan)
+        except ApiError as error:
+            if error.status in _REFUSALS and not isinstance(error, NamespaceEndsError):
+                observed = dataclasses.replace(observed, refused=error.message)
+                await self._tell(model, self._plan(observed, self._settings))
+            raise
         await self._delete(plan)
         await self._tell(model, plan)
         # What was changed is looked at again at once: the next step need not wait for the watch.
@@ -123,22 +133,11 @@ class Reconciler:
         if live is not None:
             uid = {"uid": live["metadata"]["uid"]}
             desired = {**desired, "metadata": {**desired["metadata"], **uid}}
-        try:
-            applied = await self._cluster.apply(desired, force=live is not None)
-        except ApiError as error:
-            await self._refused(model, desired, error)
-            raise
+        applied = await self._cluster.apply(desired, force=live is not None)
         _log.info("%s/%s: applied %s %s", *key_of(model), desired["kind"], key_of(desired).name)
         self._store.observe(applied)
         before = live["metadata"]["resourceVersion"] if live is not None else ""
         return bool(applied["metadata"]["resourceVersion"] != before)
-
-    async def _refused(self, model: Object, desired: Object, error: ApiError) -> None:
-        """Tell the user, once, what the API server has against a child."""
-        told = f"{desired['kind']} {desired['metadata']['name']}: {error.message}"
-        if error.status in _REFUSALS and self._refusals.get(key_of(model)) != told:
-            self._refusals[key_of(model)] = told
-            await self._post(model, Event("Warning", "ApplyRefused", told))
 
     async def _delete(self, plan: Plan) -> None:
         for ref in plan.delete:
@@ -151,10 +150,7 @@ class Reconciler:
         if patch:
             self._store.observe(await self._cluster.patch_status(model, patch))
         for event in plan.events:
-            await self._post(model, event)
-
-    async def _post(self, model: Object, event: Event) -> None:
-        await self._cluster.create(EVENTS, event_object(model, event, self._clock()))
+            await self._cluster.create(EVENTS, event_object(model, event, self._clock()))
 
     def _live(self, model: Object, desired: Object) -> Object | None:
         """The live child that is to become ``desired``, None where there is none of ours."""

@@ -32,7 +32,8 @@ Address = tuple[str, str, str]  # plural, namespace, name
 class ApiServer:
     """``objects`` is all there is; ``requests`` is the audit log: (method, kind, name, code).
 
-    ``refusals`` are the codes that the next requests of a (method, kind) are answered with.
+    ``refusals`` are the codes that the next requests of a (method, kind) are answered with,
+    with these ``details``.
     """
 
     objects: dict[Address, Body] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class ApiServer:
     )  # a new one after each request or change
     versions: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     refusals: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    details: Body = field(default_factory=dict)
     port: int = 0
 
     def writes(self) -> list[tuple[str, str, str, int]]:
@@ -109,7 +111,7 @@ class ApiServer:
         resource, namespace, name, subresource = found
         if pending := self.refusals.get((request.method, resource.kind)):
             code, answer = status(pending.pop(0), "refused by the test")
-            return web.json_response(answer, status=code)
+            return web.json_response(answer | {"details": self.details}, status=code)
         if request.method == "GET" and not name and request.query.get("watch"):
             return await self._watch(request, resource, namespace)
         if request.method == "GET" and not name:

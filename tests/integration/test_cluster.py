@@ -11,7 +11,7 @@ import pytest
 from fakes.api_server import ApiServer
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, connect
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, connect
 from frazil_operator.observed import Ref
 from frazil_operator.resources import MODELS, PODS, SERVICES
 
@@ -119,3 +119,19 @@ async def test_a_status_is_not_written_over_a_newer_model(
     with pytest.raises(ApiError, match="409"):
         await cluster.patch_status(before, {"b": 3})
     assert writes == [(MODELS.kind, "status")]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        pytest.param({"causes": [{"reason": "NamespaceTerminating"}]}, id="it is being deleted"),
+        pytest.param({"kind": "namespaces", "name": "vision"}, id="it is gone"),
+    ],
+)
+async def test_the_end_of_a_namespace_is_told_from_other_refusals(
+    server: ApiServer, cluster: Cluster, details: dict[str, Any]
+) -> None:
+    server.refusals["PATCH", "Service"] = [403]
+    server.details = details
+    with pytest.raises(NamespaceEndsError):
+        await cluster.apply(service(), force=False)

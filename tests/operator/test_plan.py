@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 from fakes.toy import Toy, model
 
 from frazil_operator import names
+from frazil_operator.plan import plan
 from frazil_operator.settings import Settings
 
 
@@ -303,6 +305,14 @@ def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
     toy.pods.clear()
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_child_that_the_api_server_refuses_is_told_and_what_serves_goes_on(toy: Toy) -> None:
+    refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
+    status = plan(refused, toy.settings).status
+    said = {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
+    assert said["Ready"] == "False ApplyRefused"
+    assert said["Available"] == "True Serving"
 
 
 def test_a_spec_that_cannot_be_read_leaves_serving_what_serves(toy: Toy) -> None:

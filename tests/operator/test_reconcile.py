@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
 from frazil_operator.drift import stamped
 from frazil_operator.observed import Event, Key, Object, Observed, Plan, Ref
 from frazil_operator.reconcile import Reconciler
@@ -98,9 +98,12 @@ class Scene:
     accounts: list[str] = field(default_factory=list)
     wanted: Plan = NOTHING
     wanted_with_foreign: Plan = CONFLICT
+    wanted_when_refused: Plan = NOTHING
 
     def plan(self, observed: Observed, _: Settings) -> Plan:
         self.looks.append(observed)
+        if observed.refused:
+            return self.wanted_when_refused
         return self.wanted_with_foreign if observed.foreign else self.wanted
 
     async def make_accounts(self, namespace: str) -> None:
@@ -260,14 +263,21 @@ async def test_children_first_then_deletions_then_status_then_the_story(scene: S
     ]
 
 
-async def test_a_refused_child_is_told_once_and_tried_again(scene: Scene) -> None:
+async def test_a_refused_child_is_told_in_the_status_and_tried_again(scene: Scene) -> None:
     scene.cluster.failure = ApiError(403, "exceeded quota: jobs")
-    scene.wanted = wants(child(kind="Job"))
-    reconciler = scene.reconciler()
-    for _ in range(2):
-        with pytest.raises(ApiError, match="exceeded quota"):
-            await reconciler(KEY)
-    assert scene.cluster.did == ["Warning ApplyRefused: Job digits: exceeded quota: jobs"]
+    scene.wanted = wants(child(kind="Job"), status={"reason": "Freezing"})
+    scene.wanted_when_refused = wants(status={"reason": "ApplyRefused"})
+    with pytest.raises(ApiError, match="exceeded quota"):
+        await scene.look()
+    assert scene.looks[-1].refused == "exceeded quota: jobs"
+    assert scene.cluster.did == [{"observedGeneration": None, "reason": "ApplyRefused"}]
+
+
+async def test_a_namespace_that_ends_takes_the_model_with_it(scene: Scene) -> None:
+    scene.cluster.failure = NamespaceEndsError(403, "unable to create new content")
+    scene.wanted = wants(child())
+    assert await scene.look() is None
+    assert scene.cluster.did == []
 
 
 async def test_a_conflict_is_nobodys_news(scene: Scene) -> None:

@@ -32,6 +32,10 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         return refusal(observed, "InvalidSpec", _readable(error))
     if found := conflict(model, observed):
         return refusal(observed, found.reason, found.message, final=found.final)
+    if observed.refused:
+        message = f"the API server refuses a child: {observed.refused}"
+        after = status.refused(observed, "ApplyRefused", message)
+        return Plan(status=after, events=story(before, after))
     children = Children.sort(model, observed)
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
