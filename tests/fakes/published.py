@@ -121,28 +121,33 @@ def object_checkpoint(directory: Path) -> Path:
     return Path(holder.write(str(directory / "ckpt-1")))
 
 
-def table_tf1(directory: Path) -> Path:
-    """TF1 SavedModel: a vocabulary file and a variable behind a string input."""
+def table_graph(directory: Path) -> tuple[Any, Tensors]:
+    """Build into the default graph, TF1: texts, a vocabulary file, an embedding."""
     vocabulary = directory / "vocab.txt"
     vocabulary.write_text("cold\nice\nwater\n")
+    tokens = tf1.placeholder(tf.string, [None], name="tokens")
+    table = tf.lookup.StaticVocabularyTable(
+        tf.lookup.TextFileInitializer(
+            str(vocabulary),
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+        ),
+        num_oov_buckets=1,
+    )
+    embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
+    ids = table.lookup(tokens)
+    return tokens, {"ids": ids, "vectors": tf.gather(embedding, ids, name="vectors")}
+
+
+def table_tf1(directory: Path) -> Path:
+    """TF1 SavedModel: a vocabulary file and a variable behind a string input."""
     with _session() as session:
-        tokens = tf1.placeholder(tf.string, [None], name="tokens")
-        table = tf.lookup.StaticVocabularyTable(
-            tf.lookup.TextFileInitializer(
-                str(vocabulary),
-                tf.string,
-                tf.lookup.TextFileIndex.WHOLE_LINE,
-                tf.int64,
-                tf.lookup.TextFileIndex.LINE_NUMBER,
-            ),
-            num_oov_buckets=1,
-        )
-        embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
-        ids = table.lookup(tokens)
+        tokens, outputs = table_graph(directory)
         step = tf1.get_local_variable("step", initializer=np.int64(0))
         session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         main_op = tf.group(tf1.tables_initializer(), tf1.local_variables_initializer(), step)
-        outputs = {"ids": ids, "vectors": tf.gather(embedding, ids)}
         return _export(session, directory, {"tokens": tokens}, outputs, main_op=main_op)
 
 

@@ -7,10 +7,8 @@ import shutil
 from pathlib import Path
 
 from frazil_runtime import contract, warmup
-from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.graphdef import has_loops
 from frazil_runtime.freeze.proof import Proved
-from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.manifest import Asset, File, Manifest
 
 ASSETS = "assets"
@@ -40,12 +38,7 @@ def write(proved: Proved, destination: Path) -> Manifest:
 def _copy(path: Path, destination: Path) -> str:
     name = f"{ASSETS}/{path.name}"
     (destination / ASSETS).mkdir(exist_ok=True)
-    try:
-        shutil.copyfile(path, destination / name)
-    except FileNotFoundError as error:
-        raise FreezeError(
-            Exit.INVALID_CHECKPOINT, f"the asset {path.name} is missing: upload it beside the model"
-        ) from error
+    shutil.copyfile(path, destination / name)
     return name
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import tensorflow as tf
+
 from frazil_runtime.freeze import samples
-from frazil_runtime.freeze.runner import Arrays, Runner
+from frazil_runtime.freeze.runner import Arrays, Runner, reason
 from frazil_runtime.freeze.shapes import Sizes, free_dimensions, smallest
+from frazil_runtime.freeze.sparse import sparse_inputs
 from frazil_runtime.freeze.strings import candidates, words
 from frazil_runtime.manifest import Signature
 
@@ -17,10 +20,14 @@ _RANKS = range(5)  # tried for an input whose rank is free
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Samples, the first with several rows where it may; ``sizes`` is empty where none worked."""
+    """Samples, the first with several rows where it may, and the smallest sizes, where known.
+
+    ``reason`` says why there are no samples.
+    """
 
     samples: Sequence[Arrays]
     sizes: Sizes
+    reason: str = ""
 
 
 def gather(
@@ -36,6 +43,8 @@ def gather(
 
 
 def _from_given(runner: Runner, signature: Signature, given: Sequence[Arrays]) -> Evidence:
+    if any(sparse_inputs(signature)):
+        return Evidence(given, {})  # sizes that fit each other are the sample's own
     real = given[0]
     known = {(name, axis): real[name].shape[axis] for name, axis in free_dimensions(signature)}
 
@@ -65,7 +74,16 @@ def _generated(runner: Runner, signature: Signature, vocabulary: Sequence[bytes]
             )
             if sizes is not None:
                 return Evidence(_batches(candidate, sizes, strings), sizes)
-    return Evidence([samples.generated(ranked[0], {}, words, 1)], {})
+    return Evidence((), {}, _refusal(runner, ranked[0]))
+
+
+def _refusal(runner: Runner, signature: Signature) -> str:
+    """What the model says to the plainest of the samples."""
+    try:
+        runner.run(signature, samples.generated(signature, {}, words, 1))
+    except (tf.errors.OpError, ValueError) as error:
+        return reason(error)
+    return "its convolutions were given images smaller than their kernels"
 
 
 def _batches(signature: Signature, sizes: Sizes, strings: samples.Strings) -> list[Arrays]:

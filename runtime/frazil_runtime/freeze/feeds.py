@@ -18,11 +18,13 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
 def feed(graph: GraphDef, feeds: Mapping[str, FeedValue]) -> GraphDef:
-    """A copy of the graph in which the placeholders named in ``feeds`` are constants.
+    """The graph in which the placeholders named in ``feeds`` are constants.
 
     A value fills the placeholder's static shape. Raises FreezeError: TENSOR_NOT_FOUND with the
     nearest names, INVALID_REQUEST where the placeholder cannot hold the value.
     """
+    if not feeds:
+        return graph
     fed = GraphDef()
     fed.CopyFrom(graph)
     nodes = {node.name: node for node in fed.node if node.op in _PLACEHOLDERS}

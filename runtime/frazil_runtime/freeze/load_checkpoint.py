@@ -48,7 +48,12 @@ def load_checkpoint(prefix: Path, request: FreezeRequest) -> MetaGraph:
             f"{path.name} holds no Saver, which says how the variables are restored: "
             "write the checkpoint with tf.compat.v1.train.Saver().save",
         )
-    return MetaGraph(graph=meta.graph_def, restore=saver(meta, prefix), initialization=tables(meta))
+    return MetaGraph(
+        graph=meta.graph_def,
+        restore=saver(meta, prefix),
+        initialization=tables(meta),
+        assets=_assets(meta, prefix.parent),
+    )
 
 
 def saver(meta: MetaGraphDef, prefix: Path) -> Restore | None:
@@ -63,6 +68,23 @@ def saver(meta: MetaGraphDef, prefix: Path) -> Restore | None:
 def tables(meta: MetaGraphDef) -> tuple[str, ...]:
     """The operations that tf.compat.v1.tables_initializer() would group."""
     return tuple(meta.collection_def["table_initializer"].node_list.value)
+
+
+def _assets(meta: MetaGraphDef, directory: Path) -> dict[str, Path]:
+    """The files that the graph's tables read, where they lie beside the checkpoint.
+
+    A path of the machine that trained is never followed: it is another file here, or none.
+    """
+    tensors = list(meta.collection_def["asset_filepaths"].node_list.value)
+    constants = {f"{node.name}:0": node for node in meta.graph_def.node if node.op == "Const"}
+    found = {}
+    for tensor in tensors:
+        if tensor in constants:
+            value = tf.make_ndarray(constants[tensor].attr["value"].tensor).item()
+            path = directory / Path(value.decode()).name
+            if path.is_file():
+                found[tensor] = path
+    return found
 
 
 def _without_graph(prefix: Path) -> str:

@@ -48,9 +48,7 @@ def load_savedmodel(directory: Path, request: FreezeRequest) -> MetaGraph:
         unsupported=unsupported,
         restore=saver(meta, prefix) if prefix.with_name("variables.index").exists() else None,
         initialization=_initialization(meta),
-        assets={
-            asset.tensor_info.name: directory / "assets" / asset.filename for asset in _assets(meta)
-        },
+        assets=_assets(meta, directory / "assets"),
     )
 
 
@@ -93,11 +91,22 @@ def _initialization(meta: MetaGraphDef) -> tuple[str, ...]:
     return tables(meta)
 
 
-def _assets(meta: MetaGraphDef) -> list[AssetFileDef]:
-    if meta.asset_file_def:
-        return list(meta.asset_file_def)
-    packed = meta.collection_def["saved_model_assets"].any_list.value
-    return [AssetFileDef.FromString(asset.value) for asset in packed]
+def _assets(meta: MetaGraphDef, directory: Path) -> dict[str, Path]:
+    """The file of each asset tensor; nothing outside ``directory`` can be one."""
+    definitions = list(meta.asset_file_def)
+    if not definitions:
+        packed = meta.collection_def["saved_model_assets"].any_list.value
+        definitions = [AssetFileDef.FromString(asset.value) for asset in packed]
+    found = {}
+    for asset in definitions:
+        path = directory / asset.filename
+        if not path.resolve().is_relative_to(directory.resolve()) or not path.is_file():
+            raise FreezeError(
+                Exit.INVALID_CHECKPOINT,
+                f"the asset assets/{asset.filename} is missing: upload it beside saved_model.pb",
+            )
+        found[asset.tensor_info.name] = path
+    return found
 
 
 def _without_path_variables(graph: GraphDef) -> GraphDef:

@@ -15,7 +15,7 @@ _DROPOUT = "dropout"
 PASSES: Final = (*grappler.PASSES, _DROPOUT)
 
 
-def optimise(frozen: Frozen, passes: Sequence[str] = PASSES) -> Frozen:
+def optimise(frozen: Frozen, passes: Sequence[str]) -> Frozen:
     """The graph after ``passes``, in canonical form; what is fed, fetched or run keeps its name."""
     graph = frozen.graph
     if passes:
@@ -28,10 +28,7 @@ def optimise(frozen: Frozen, passes: Sequence[str] = PASSES) -> Frozen:
 
 
 def keep_equal(frozen: Frozen, equal: Callable[[Frozen], bool]) -> Frozen:
-    """The graph after as many of the passes as leave it ``equal``: all of them, or one by one."""
-    optimised = optimise(frozen)
-    if equal(optimised):
-        return optimised
+    """The graph after those passes that, one by one, leave it ``equal``."""
     kept: list[str] = []
     for name in PASSES:
         if equal(optimise(frozen, [*kept, name])):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from frazil_runtime.contract import Exit
+from frazil_runtime.freeze.importer import import_graph
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Runner, reason
@@ -58,7 +59,10 @@ class Original(Runner):
         found: set[bytes] = set()
         for node, (keys, _) in sorted(self._exports.items()):
             if keys.dtype == tf.string:
-                found.update(sorted(self.table(node)[0].ravel())[:_WORDS])
+                try:
+                    found.update(sorted(self.table(node)[0].ravel())[:_WORDS])
+                except tf.errors.FailedPreconditionError:
+                    continue  # not filled: nothing that is served looks at it
         return sorted(found)
 
     def _restore(self) -> None:
@@ -67,9 +71,20 @@ class Original(Runner):
             if restore:
                 operation = self.graph.get_operation_by_name(restore.operation)
                 self.session.run(operation, {restore.filename: str(restore.prefix)})
+        except tf.errors.OpError as error:
+            raise FreezeError(
+                Exit.INVALID_CHECKPOINT,
+                f"the variables cannot be restored: {reason(error)}. The checkpoint's files are "
+                "damaged, incomplete, or of another graph: upload all of them again",
+            ) from error
+        try:
             self.initialize(self.meta.initialization, self.meta.assets)
         except tf.errors.OpError as error:
-            raise FreezeError(Exit.INVALID_CHECKPOINT, _damage(error)) from error
+            raise FreezeError(
+                Exit.INVALID_CHECKPOINT,
+                f"the model's own initialisation fails: {reason(error)}. If it reads a file, "
+                "export a SavedModel, which takes the file along as an asset",
+            ) from error
 
 
 def _import(meta: MetaGraph) -> dict[str, str]:
@@ -83,7 +98,7 @@ def _import(meta: MetaGraph) -> dict[str, str]:
                 replaced[tensor.tensor] = tf.compat.v1.placeholder(
                     tensor.dtype, _shape(tensor), name=f"{PREFIX}/input_{len(replaced)}"
                 )
-    tf.graph_util.import_graph_def(meta.graph, input_map=replaced, name="")
+    import_graph(meta.graph, replaced)
     return {name: placeholder.name for name, placeholder in replaced.items()}
 
 
@@ -130,10 +145,3 @@ def _exports(graph: tf.Graph) -> dict[str, tuple[Any, Any]]:
 
 def _renamed(tensor: Tensor, names: dict[str, str]) -> Tensor:
     return replace(tensor, tensor=names.get(tensor.tensor, tensor.tensor))
-
-
-def _damage(error: tf.errors.OpError) -> str:
-    return (
-        f"the variables cannot be restored: {reason(error)}. The checkpoint's files are damaged, "
-        "incomplete, or of another graph: upload all of them again"
-    )

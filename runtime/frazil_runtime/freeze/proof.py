@@ -14,7 +14,7 @@ from frazil_runtime.freeze import samples, verify
 from frazil_runtime.freeze.evidence import Evidence, gather
 from frazil_runtime.freeze.graph import Frozen
 from frazil_runtime.freeze.graphdef import has_random
-from frazil_runtime.freeze.optimise import keep_equal, optimise
+from frazil_runtime.freeze.optimise import PASSES, keep_equal, optimise
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.runner import Arrays, Runner, reason
@@ -46,19 +46,22 @@ def prove(
     Raises FreezeError (PROOF_FAILED) where no sample is accepted, or an answer differs by more
     than ``request.tolerance``.
     """
-    plain = optimise(frozen, ())
-    trial = optimise(frozen) if request.optimize else plain
+    trial = optimise(frozen, PASSES if request.optimize else ())
     evidence = _gather(trial, given, original.vocabulary())
     expected = {
-        name: verify.answers(name, partial(original.run, signature), evidence[name].samples)
+        name: verify.answers(
+            name, partial(original.run, signature), evidence[name].samples, evidence[name].reason
+        )
         for name, signature in frozen.signatures.items()
     }
 
     def problem(candidate: Frozen) -> str | None:
         return _problem(candidate, expected, request.tolerance)
 
-    final = keep_equal(frozen, lambda graph: problem(graph) is None) if request.optimize else plain
-    different = problem(final)
+    final, different = trial, problem(trial)
+    if different and request.optimize:
+        final = keep_equal(frozen, lambda graph: problem(graph) is None)
+        different = problem(final)
     if different:
         raise FreezeError(
             Exit.PROOF_FAILED,

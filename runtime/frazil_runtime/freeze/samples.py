@@ -39,9 +39,8 @@ def collect(
 def from_npz(path: Path, signatures: Mapping[str, Signature]) -> dict[str, list[Arrays]]:
     """The user's arrays, named ``<input>`` or ``<signature>/<input>``, in batches of rows.
 
-    Arrays of numpy's text or byte strings serve string inputs. A signature without any array is
-    left out. Raises FreezeError (INVALID_REQUEST) where an input lacks its array or the array
-    does not fit.
+    Arrays of numpy's text or byte strings serve string inputs. A signature that lacks an array
+    is left out. Raises FreezeError (INVALID_REQUEST) where each does, or an array does not fit.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -53,20 +52,17 @@ def from_npz(path: Path, signatures: Mapping[str, Signature]) -> dict[str, list[
     found = {}
     for name, signature in signatures.items():
         given = {t.name: _given(arrays, name, t) for t in signature.inputs}
-        missing = sorted(key for key, array in given.items() if array is None)
-        if given and len(missing) < len(given):
-            if missing:
-                raise FreezeError(
-                    Exit.INVALID_REQUEST,
-                    f"`samples` has no array for the inputs {', '.join(missing)} of {name!r}",
-                )
+        if given and all(array is not None for array in given.values()):
             found[name] = list(_batches(signature, given))
-    if signatures and not found:
-        wanted = sorted({t.name for s in signatures.values() for t in s.inputs})
+    if not found:
+        wanted = "; ".join(
+            f"{name!r} takes {', '.join(t.name for t in signature.inputs) or 'nothing'}"
+            for name, signature in sorted(signatures.items())
+        )
         raise FreezeError(
             Exit.INVALID_REQUEST,
-            f"`samples` has the arrays {', '.join(sorted(arrays)) or 'of no name'}; "
-            f"the model's inputs are {', '.join(wanted)}",
+            f"`samples` has the arrays {', '.join(sorted(arrays)) or 'of no name'}, which are all "
+            f"the inputs of no signature: {wanted}",
         )
     return found
 

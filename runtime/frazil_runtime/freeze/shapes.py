@@ -4,7 +4,7 @@ TensorFlow checks little of a feed's shape, and oneDNN answers a VALID convoluti
 smaller than its kernel with uninitialised memory instead of an error. So the runtime refuses what
 is smaller than what was seen to work here.
 
-Method: all free dimensions at 1, 2, 4 … (and the sizes of constants) until the model runs, with no
+Method: all free dimensions at 1, 2, 4 … (and the sizes of its matrices) until it runs, with no
 convolution's input smaller than its kernel; then bisection of that common size; then of each
 dimension alone, the others held.
 """
@@ -47,7 +47,7 @@ def smallest(
         free = [dimension for dimension in every if dimension not in fixed]
         start = _start(accepts, free, fixed, known, ladder)
         if start is not None:
-            return _shrink(accepts, free, start)
+            return _no_elements(signature) | _shrink(accepts, free, start)
     return None
 
 
@@ -65,14 +65,18 @@ def free_dimensions(signature: Signature) -> list[Dimension]:
 
 
 def with_minimum(tensor: Tensor, sizes: Sizes) -> Tensor:
-    """The input with its smallest sizes noted; fixed dimensions are their own minimum."""
-    if tensor.shape is None:
+    """The input with its smallest sizes noted, where they are known.
+
+    A fixed dimension is its own minimum.
+    """
+    minimum = [
+        sizes.get((tensor.name, axis)) if size == -1 else size
+        for axis, size in enumerate(tensor.shape or ())
+    ]
+    known = tuple(size for size in minimum if size is not None)
+    if tensor.shape is None or len(known) < len(minimum):
         return tensor
-    minimum = tuple(
-        sizes.get((tensor.name, axis), 1) if size == -1 else size
-        for axis, size in enumerate(tensor.shape)
-    )
-    return replace(tensor, minimum=minimum)
+    return replace(tensor, minimum=known)
 
 
 def _start(
@@ -93,20 +97,28 @@ def _start(
     return None
 
 
+def _no_elements(signature: Signature) -> dict[Dimension, int]:
+    """A sparse tensor may be all zeros."""
+    return {(part.name, 0): 0 for s in sparse_inputs(signature) for part in (s.indices, s.values)}
+
+
 def _ladder(graph: tf.Graph) -> list[int]:
-    """Sizes worth a try: powers of two, and the sizes of the graph's own constants.
+    """Sizes worth a try: powers of two, and the sizes of the graph's own matrices.
 
     A dimension that was declared free is often the rows of a weight matrix all the same.
     """
     shapes = [op.outputs[0].shape for op in graph.get_operations() if op.type == "Const"]
-    sizes = {size for shape in shapes if shape.rank for size in shape.as_list()}
+    sizes = {size for shape in shapes if shape.rank == 2 for size in shape.as_list()}
     powers = {2**power for power in range(_LARGEST.bit_length())}
     return sorted(powers | {size for size in sizes if 0 < size <= _LARGEST})
 
 
-def _shrink(accepts: Callable[[Sizes], bool], free: list[Dimension], sizes: Sizes) -> Sizes:
+def _shrink(
+    accepts: Callable[[Sizes], bool], free: list[Dimension], start: Sizes
+) -> dict[Dimension, int]:
+    sizes = dict(start)
     for dimension in free:
-        sizes = {**sizes, dimension: _bisect(accepts, sizes, [dimension])}
+        sizes[dimension] = _bisect(accepts, sizes, [dimension])
     return sizes
 
 
@@ -123,8 +135,9 @@ def _bisect(accepts: Callable[[Sizes], bool], sizes: Sizes, dimensions: list[Dim
 
 
 def _acceptance(runner: Runner, signature: Signature, probe: Probe) -> Callable[[Sizes], bool]:
-    windows = list(_windows(runner.graph))
-    fetches = [[t.tensor for t in signature.outputs], [shape for shape, _ in windows]]
+    outputs = [tensor.tensor for tensor in signature.outputs]
+    windows = list(_windows(runner.graph, outputs))
+    fetches = [outputs, [shape for shape, _ in windows]]
 
     def accepts(sizes: Sizes) -> bool:
         arrays = probe(sizes)
@@ -143,17 +156,18 @@ def _acceptance(runner: Runner, signature: Signature, probe: Probe) -> Callable[
     return accepts
 
 
-def _windows(graph: tf.Graph) -> Iterator[tuple[Any, list[int]]]:
-    """Of each VALID convolution: a tensor of its input's shape, and the least that may be.
+def _windows(graph: tf.Graph, outputs: list[str]) -> Iterator[tuple[Any, list[int]]]:
+    """Of each VALID convolution before ``outputs``: its input's shape, and the least it may be.
 
     Those under control flow are left out: a branch not taken has no shape to look at.
     """
     definition = graph.as_graph_def()
     kinds = {node.name: node.op for node in definition.node}
-    for operation in graph.get_operations():
+    for name in sorted(ancestors(definition, outputs)):
+        operation = graph.get_operation_by_name(name)
         if operation.type not in _CONVOLUTIONS or operation.get_attr("padding") != b"VALID":
             continue
-        above = {kinds[name] for name in ancestors(definition, [operation.name])}
+        above = {kinds[node] for node in ancestors(definition, [name])}
         kernel = operation.inputs[1].shape
         if above & {"Enter", "Switch"} or not kernel.is_fully_defined():
             continue

@@ -14,6 +14,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef, TensorInfo
 from frazil_runtime.contract import Exit
 from frazil_runtime.dtypes import BY_ENUM
 from frazil_runtime.freeze.graphdef import ancestors, node_name, prune, tensor_name
+from frazil_runtime.freeze.importer import import_graph
 from frazil_runtime.freeze.names import nearest
 from frazil_runtime.freeze.refusals import unknown_operations
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -95,7 +96,7 @@ def _import(graph: GraphDef) -> Any:
         raise FreezeError(Exit.UNSUPPORTED_MODEL, why)
     imported = tf.Graph()
     with imported.as_default():
-        tf.graph_util.import_graph_def(graph, name="")
+        import_graph(graph)
     return imported
 
 

@@ -7,6 +7,7 @@ vocabularies, is filled from the checkpoint: what it holds becomes constants and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -14,8 +15,10 @@ import tensorflow as tf
 from tensorflow.core.framework.graph_pb2 import GraphDef
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 
+from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.graphdef import ancestors, node_name
 from frazil_runtime.freeze.original import PREFIX, Original
+from frazil_runtime.freeze.request import FreezeError
 
 _MUTABLE: Final = (
     "MutableHashTableV2",
@@ -53,12 +56,29 @@ def with_initializers(
         (name for name, tables in own.items() if tables and not set(tables) & set(mutable)),
         key=lambda name: own[name],
     )
+    _refuse_other_files(graph, ordered, original.meta.assets)
     new = {name: f"{PREFIX}/initialize_{number}" for number, name in enumerate(ordered)}
     _rename(graph, new)
     imports = [f"{PREFIX}/import_{number}" for number in range(len(mutable))]
     for name, table in zip(imports, sorted(mutable), strict=True):
         _add_import(graph, name, table, original.table(table))
     return graph, (*new.values(), *imports)
+
+
+def _refuse_other_files(
+    graph: GraphDef, initializers: Sequence[str], assets: Mapping[str, Path]
+) -> None:
+    """A file that is no asset does not come with the artifact."""
+    carried = {node_name(tensor) for tensor in assets}
+    for node in graph.node:
+        if node.name not in initializers or "TextFile" not in node.op:
+            continue
+        if not ancestors(graph, [node.input[1]]) & carried:
+            raise FreezeError(
+                Exit.UNSUPPORTED_MODEL,
+                f"the table {node_name(node.input[0])} is filled from a file that the model "
+                "does not carry: export a SavedModel, which takes the file along as an asset",
+            )
 
 
 def _rename(graph: GraphDef, new: Mapping[str, str]) -> None:

@@ -28,14 +28,15 @@ class Answer:
     stable: frozenset[str]
 
 
-def answers(name: str, call: Call, samples: Sequence[Arrays]) -> list[Answer]:
-    """The original's answers to the samples it accepts.
+def answers(
+    name: str, call: Call, samples: Sequence[Arrays], why: str = "there is none"
+) -> list[Answer]:
+    """The original's answers to the samples it accepts; ``why`` says why there may be no samples.
 
     Raises FreezeError (PROOF_FAILED) where it accepts none: a proof in which every sample errs
     is no proof.
     """
     found: list[Answer] = []
-    why = "there are none"
     for inputs in samples:
         try:
             first, second = call(inputs), call(inputs)
@@ -132,9 +133,12 @@ def difference(expected: Array, actual: Array, tolerance: float) -> str | None:
     left, right = _wide(expected), _wide(actual)
     if np.allclose(right, left, rtol=tolerance, atol=tolerance, equal_nan=True):
         return None
-    with np.errstate(invalid="ignore"):
-        worst = np.nanmax(np.abs(left - right))
-    return f"values differ by up to {worst:.3g}, the tolerance is {tolerance:g}"
+    both = np.isfinite(left) & np.isfinite(right)
+    worst = np.max(np.abs(left[both] - right[both]), initial=0)
+    odd = int(np.sum(~both))
+    return f"values differ by up to {worst:.3g}, the tolerance is {tolerance:g}" + (
+        f" ({odd} of {both.size} are infinite or NaN)" if odd else ""
+    )
 
 
 def _form_difference(expected: Array, actual: Array) -> str | None:

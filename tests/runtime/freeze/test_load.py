@@ -221,6 +221,25 @@ def missing_asset(directory: Path) -> Path:
     return target
 
 
+def vocabulary_elsewhere(directory: Path) -> Path:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        vocabulary = directory / "elsewhere"
+        vocabulary.mkdir()
+        models.table_graph(vocabulary)
+        session.run(tf.compat.v1.global_variables_initializer())
+        return Path(tf.compat.v1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
+def asset_outside(directory: Path) -> Path:
+    target = models.table_tf1(directory)
+    path = target / "saved_model.pb"
+    data = path.read_bytes()
+    assert data.count(b"\x12\tvocab.txt") == 1
+    path.write_bytes(data.replace(b"\x12\tvocab.txt", b"\x12\t../../abc"))
+    (directory / "abc").write_text("secret")
+    return target
+
+
 def broken_graph(directory: Path) -> Path:
     (directory / "graph.pb").write_bytes(b"not a graph")
     return directory / "graph.pb"
@@ -248,6 +267,13 @@ def broken_keras(directory: Path) -> Path:
         pytest.param(
             empty_directory, Exit.INVALID_CHECKPOINT, "no saved_model.pb", id="no saved_model.pb"
         ),
+        pytest.param(
+            vocabulary_elsewhere,
+            Exit.UNSUPPORTED_MODEL,
+            "export a SavedModel",
+            id="a file elsewhere",
+        ),
+        pytest.param(asset_outside, Exit.INVALID_CHECKPOINT, "missing", id="an asset outside"),
         pytest.param(missing_asset, Exit.INVALID_CHECKPOINT, "vocab.txt", id="missing asset"),
         pytest.param(broken_graph, Exit.INVALID_CHECKPOINT, "not a GraphDef", id="broken graph"),
         pytest.param(broken_keras, Exit.INVALID_CHECKPOINT, "is damaged", id="broken .keras"),
@@ -260,7 +286,9 @@ def test_damaged_files(
     tmp_path: Path,
 ) -> None:
     source = builder(tmp_path)
-    fields = {} if source.is_dir() else DROPOUT_OFF
+    fields: dict[str, Any] = {} if source.is_dir() else DROPOUT_OFF
+    if builder is vocabulary_elsewhere:
+        fields = {"outputs": {"vectors": "vectors"}}
     error = refusal(source, tmp_path / "artifact", **fields)
     assert (error.exit, says in str(error)) == (code, True), str(error)
 

@@ -54,9 +54,9 @@ def test_many_rows_are_taken_in_batches(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        pytest.param({"x": np.ones((1, 2))}, "no array for the inputs name", id="a missing input"),
+        pytest.param({"x": np.ones((1, 2))}, "'predict' takes x, name", id="a missing input"),
         pytest.param(
-            {"image": np.ones((1, 2))}, "has the arrays image; the model's inputs", id="other names"
+            {"image": np.ones((1, 2))}, "has the arrays image, which are", id="other names"
         ),
         pytest.param(
             {"x": np.ones((1, 3)), "name": np.array(["a"])}, "has the shape [1, 3]", id="a shape"

@@ -70,6 +70,16 @@ def groups_of_four(directory: Path) -> Path:
     )
 
 
+def keras_convolution(directory: Path) -> Path:
+    layers = [
+        tf.keras.Input([None, None, 3]),
+        tf.keras.layers.Conv2D(2, 5),
+        tf.keras.layers.GlobalAveragePooling2D(),
+    ]
+    tf.keras.Sequential(layers).save(directory / "model.keras")
+    return directory / "model.keras"
+
+
 @pytest.mark.parametrize(
     ("builder", "minimum"),
     [
@@ -79,6 +89,7 @@ def groups_of_four(directory: Path) -> Path:
             two_convolutions, (1, 7, 7, 3), id="what the second kernel needs of the first"
         ),
         pytest.param(same_convolution, (1, 1, 1, 3), id="padding makes up for the kernel"),
+        pytest.param(keras_convolution, (1, 5, 5, 3), id="a kernel behind two signatures"),
         pytest.param(pooled, (1, 4, 4, 3), id="the pooling window's size"),
         pytest.param(declared_too_free, (1, 30), id="the rows of the weights"),
         pytest.param(groups_of_four, (4,), id="a leading dimension that is no number of rows"),
