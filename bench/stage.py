@@ -29,9 +29,9 @@ class Stage:
     folder: Path
     references: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def model(self, name: str, checkpoint: int, **spec: Any) -> Object:
+    def model(self, name: str, number: int, **spec: Any) -> Object:
         """The manifest of a model of one of the stage's checkpoints; ``spec`` adds to it."""
-        source = {"uri": self.uri(checkpoint), "outputs": {"probabilities": "probabilities"}}
+        source = {"uri": self.uri(number), "outputs": {"probabilities": "probabilities"}}
         source |= {"feeds": {"keep_prob": 1.0}, "secretName": SECRET}
         return {
             "apiVersion": API_VERSION,
@@ -40,13 +40,13 @@ class Stage:
             "spec": {"checkpoint": source | spec.pop("checkpoint", {}), **spec},
         }
 
-    def uri(self, checkpoint: int) -> str:
+    def uri(self, number: int) -> str:
         """Where a checkpoint lies in the bucket."""
-        return f"s3://{self.bucket.name}/{checkpoint:03d}/model.ckpt"
+        return f"s3://{self.bucket.name}/{number:03d}/model.ckpt"
 
-    def deploy(self, name: str, checkpoint: int, **spec: Any) -> Object:
+    def deploy(self, name: str, number: int, **spec: Any) -> Object:
         """Apply, wait until it serves, remember what its revision must answer."""
-        self.cluster.apply(self.model(name, checkpoint, **spec))
+        self.cluster.apply(self.model(name, number, **spec))
         live = self.cluster.ready(name)
         self.remember(live)
         return live

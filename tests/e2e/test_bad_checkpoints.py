@@ -54,7 +54,7 @@ def pinned_otherwise(bucket: Bucket, folder: Path) -> dict[str, Any]:
 
 BAD = {
     "a URI that does not exist": (nothing, "SourceNotFound", "spec.checkpoint.uri"),
-    "a truncated checkpoint": (truncated, "InvalidCheckpoint", "model.ckpt"),
+    "a truncated checkpoint": (truncated, "InvalidCheckpoint", "upload all of them again"),
     "an output that is not in the graph": (wrong_output, "TensorNotFound", "probabilities"),
     "an object-based checkpoint without a graph": (object_based, "UnsupportedModel", "SavedModel"),
     "a digest pin that differs": (pinned_otherwise, "DigestMismatch", "sha256:"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import time
 from typing import Any
 
 import pytest
@@ -45,7 +48,7 @@ def test_an_unschedulable_candidate_stalls_until_a_node_fits(serving: Stage) -> 
 
 
 def test_a_quota_stalls_the_candidate_until_it_is_raised(serving: Stage) -> None:
-    used = len(serving.cluster.list("pods"))
+    used = sum(p["status"]["phase"] in ("Pending", "Running") for p in serving.cluster.list("pods"))
     serving.cluster.apply(quota(used))
     serving.cluster.apply(serving.model("model", 0, serving=variant("quota")))
     live = serving.cluster.until("modeldeployment", "model", is_false())
@@ -60,7 +63,7 @@ def test_an_admission_refusal_stalls_the_candidate_until_it_is_lifted(serving: S
     # Frazil's pods satisfy the strictest Pod Security profile and no field of a model can change
     # that, so a policy of the cluster's own stands in: both refuse the ReplicaSet's pods alike.
     namespace = serving.cluster.namespace
-    serving.cluster.apply(*refuse_pods(namespace))
+    refuse_pods(serving)
     try:
         refused = serving.model("model", 0, serving=variant("admission"))
         serving.cluster.apply(refused)
@@ -101,9 +104,9 @@ def quota(pods: int) -> Object:
     }
 
 
-def refuse_pods(namespace: str) -> tuple[Object, Object]:
-    """A policy that refuses every new serving pod of one namespace, and its binding."""
-    api = "admissionregistration.k8s.io/v1"
+def refuse_pods(scene: Stage) -> None:
+    """A policy that refuses every new pod of the namespace; returns once it is in force."""
+    api, namespace = "admissionregistration.k8s.io/v1", scene.cluster.namespace
     scope = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"]}
     policy = {
@@ -125,7 +128,18 @@ def refuse_pods(namespace: str) -> tuple[Object, Object]:
             "matchResources": {"namespaceSelector": scope},
         },
     }
-    return policy, binding
+    scene.cluster.apply(policy, binding)
+    pod = scene.cluster.list("pods", "frazil.dev/serving=model")[0]
+    probe = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": pod["spec"]}
+    deadline = time.monotonic() + 60
+    # The API server says nowhere that a policy has come into force: it is asked until it has.
+    while time.monotonic() < deadline:
+        try:
+            scene.cluster.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(probe))
+        except subprocess.CalledProcessError as error:
+            if "no pods today" in error.stderr:
+                return
+    raise TimeoutError("the policy did not come into force")
 
 
 def variant(name: str) -> dict[str, Any]:
