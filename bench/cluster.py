@@ -56,7 +56,7 @@ class Cluster:
         text = self.kubectl("get", kind, name, "-o", "json", "--ignore-not-found")
         return json.loads(text) if text else None
 
-    def list(self, kind: str, selector: str = "") -> list[Object]:
+    def find(self, kind: str, selector: str = "") -> list[Object]:
         """The live objects of one kind."""
         text = self.kubectl("get", kind, "-o", "json", f"--selector={selector}")
         items: list[Object] = json.loads(text)["items"]
@@ -123,7 +123,7 @@ class Cluster:
 
     def events(self, name: str) -> list[str]:
         """The story of one model, as ``Reason: message``, oldest first."""
-        events = [e for e in self.list("events") if e["involvedObject"]["name"] == name]
+        events = [e for e in self.find("events") if e["involvedObject"]["name"] == name]
         events.sort(key=lambda e: e.get("eventTime") or e.get("lastTimestamp") or "")
         return [f"{e['reason']}: {e['message']}" for e in events]
 

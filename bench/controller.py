@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,9 +44,16 @@ class Operator:
             self.process.wait()
         self.process = None
 
-    def died(self) -> bool:
-        """Whether the process is gone, by its own hand or another's."""
-        return self.process is None or self.process.poll() is not None
+    def dies_before(self, done: Callable[[], bool]) -> bool:
+        """Wait until the process is gone or ``done``; whether it was gone first."""
+        assert self.process is not None
+        while not done():
+            try:
+                self.process.wait(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                continue
+            return True
+        return False
 
 
 @contextmanager

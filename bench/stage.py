@@ -95,5 +95,5 @@ def stage(
 
 def store_image() -> str:
     """The S3 server's image, as the chart's own store runs it."""
-    pods = Cluster(SYSTEM).list("pods", "app.kubernetes.io/component=store")
+    pods = Cluster(SYSTEM).find("pods", "app.kubernetes.io/component=store")
     return str(pods[0]["spec"]["containers"][0]["image"])

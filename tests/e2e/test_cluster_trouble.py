@@ -38,7 +38,7 @@ def test_an_unschedulable_candidate_stalls_until_a_node_fits(serving: Stage) -> 
     live = serving.cluster.until("modeldeployment", "model", is_false())
     assert condition(live, "Ready")["reason"] == "Unschedulable"
     assert_serves(serving)
-    node = serving.cluster.list("nodes")[0]["metadata"]["name"]
+    node = serving.cluster.find("nodes")[0]["metadata"]["name"]
     serving.cluster.kubectl("label", "node", node, "example.com/disk=fast")
     try:
         healed = serving.cluster.ready("model")
@@ -48,7 +48,7 @@ def test_an_unschedulable_candidate_stalls_until_a_node_fits(serving: Stage) -> 
 
 
 def test_a_quota_stalls_the_candidate_until_it_is_raised(serving: Stage) -> None:
-    used = sum(p["status"]["phase"] in ("Pending", "Running") for p in serving.cluster.list("pods"))
+    used = sum(p["status"]["phase"] in ("Pending", "Running") for p in serving.cluster.find("pods"))
     serving.cluster.apply(quota(used))
     serving.cluster.apply(serving.model("model", 0, serving=variant("quota")))
     live = serving.cluster.until("modeldeployment", "model", is_false())
@@ -129,7 +129,7 @@ def refuse_pods(scene: Stage) -> None:
         },
     }
     scene.cluster.apply(policy, binding)
-    pod = scene.cluster.list("pods", "frazil.dev/serving=model")[0]
+    pod = scene.cluster.find("pods", "frazil.dev/serving=model")[0]
     probe = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": pod["spec"]}
     deadline = time.monotonic() + 60
     # The API server says nowhere that a policy has come into force: it is asked until it has.

@@ -44,10 +44,7 @@ def test_killed_after_each_of_its_writes_it_ends_in_the_same_state(
         for i, writes in enumerate(range(1, WRITES_OF_A_ROLLOUT, step)):
             scene.cluster.apply(scene.model(model, 1 + i % rounds, rollout={"revisionHistory": 1}))
             operator.start(kill_after_writes=writes)
-            scene.cluster.until(
-                "modeldeployment", model, lambda live: operator.died() or is_ready(live)
-            )
-            died = operator.died()
+            died = operator.dies_before(lambda: serves(scene, model))
             operator.kill()
             operator.start()
             scene.remember(scene.cluster.ready(model))
@@ -139,12 +136,18 @@ def test_a_uri_overwritten_in_place_changes_nothing(
 def assert_one_of_each(scene: Stage, name: str) -> None:
     """No duplicate child: one revision has pods, and one Service, one PDB, one headless Service."""
     selector = f"frazil.dev/model={name}"
-    deployments = scene.cluster.list("deployments", selector)
+    deployments = scene.cluster.find("deployments", selector)
     assert sum(d["spec"]["replicas"] > 0 for d in deployments) == 1
-    assert len(scene.cluster.list("services", selector)) == 2
-    assert len(scene.cluster.list("poddisruptionbudgets", selector)) == 1
-    revisions = [r["revision"] for r in scene.cluster.list("controllerrevisions", selector)]
+    assert len(scene.cluster.find("services", selector)) == 2
+    assert len(scene.cluster.find("poddisruptionbudgets", selector)) == 1
+    revisions = [r["revision"] for r in scene.cluster.find("controllerrevisions", selector)]
     assert len(revisions) == len(set(revisions))
+
+
+def serves(scene: Stage, name: str) -> bool:
+    """Whether what the spec asks for serves now."""
+    live = scene.cluster.get("modeldeployment", name)
+    return live is not None and is_ready(live)
 
 
 def wipe(scene: Stage, name: str) -> None:

@@ -49,7 +49,7 @@ def _granted() -> Iterator[Rule]:
     cluster = Cluster(SYSTEM)
     selector = "app.kubernetes.io/component=operator"
     for kind in ("clusterroles", "roles"):
-        for role in cluster.list(kind, selector):
+        for role in cluster.find(kind, selector):
             for rule in role["rules"]:
                 for group in rule.get("apiGroups", []):
                     for resource in rule.get("resources", []):

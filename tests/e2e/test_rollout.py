@@ -90,7 +90,7 @@ def test_scaling_from_three_to_one_fails_no_request(scene: Stage, figure: Figure
 
 def serving_pods(scene: Stage, name: str) -> list[Object]:
     """The model's serving pods that are not on their way out."""
-    pods = scene.cluster.list("pods", f"frazil.dev/serving={name}")
+    pods = scene.cluster.find("pods", f"frazil.dev/serving={name}")
     return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
 

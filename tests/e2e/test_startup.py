@@ -25,7 +25,7 @@ def pod(scene: Stage) -> str:
     stable = scene.cluster.get("modeldeployment", "digits")
     assert stable is not None
     revision = stable["status"]["stable"]["revision"]
-    pods = scene.cluster.list("pods", f"frazil.dev/revision={revision}")
+    pods = scene.cluster.find("pods", f"frazil.dev/revision={revision}")
     return str(pods[0]["metadata"]["name"])
 
 

@@ -78,5 +78,5 @@ def pods(scene: Stage) -> set[tuple[str, str, int]]:
             pod["metadata"]["uid"],
             sum(c["restartCount"] for c in pod["status"]["containerStatuses"]),
         )
-        for pod in scene.cluster.list("pods", "frazil.dev/serving")
+        for pod in scene.cluster.find("pods", "frazil.dev/serving")
     }

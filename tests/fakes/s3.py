@@ -76,7 +76,7 @@ def server(folder: Path, *options: str) -> Iterator[Server]:
 
     ``options`` are further ones of the program, such as ``--iam-dir``.
     """
-    tool = [ROOT / "devcluster" / "devcluster", "tool", "versitygw"]
+    tool = [str(ROOT / "devcluster" / "devcluster"), "tool", "versitygw"]
     binary = subprocess.run(tool, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
