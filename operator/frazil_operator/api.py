@@ -11,8 +11,8 @@ from pydantic import ConfigDict, Field
 
 from frazil_operator.corev1 import (
     ATOMIC,
-    OPAQUE,
     Env,
+    FeedValue,
     Opaque,
     Part,
     PullSecrets,
@@ -34,7 +34,6 @@ class Acts(Enum):
     AT_ONCE = "acts at once and restarts nothing"
 
 
-FeedValue = Annotated[bool | int | float | str, Field(json_schema_extra=OPAQUE)]
 URI_RULE = cel(
     (
         "self.matches('^(s3|gs|az|https)://[^/]+/.+|^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?/.+')",

@@ -21,4 +21,3 @@ WRITES: Final = Counter(
 WATCH_FAILURES: Final = Counter(
     "frazil_operator_watch_failures", "Lists and watches that ended with an error.", ["kind"]
 )
-MODELS: Final = Gauge("frazil_operator_models", "ModelDeployments in the cluster.")

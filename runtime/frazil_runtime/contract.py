@@ -11,7 +11,6 @@ from enum import IntEnum
 from typing import Any, Final
 
 HTTP_PORT: Final = 8080
-GRPC_PORT: Final = 9000
 ADMIN_PORT: Final = 8081
 
 LIVE_PATH: Final = "/healthz"
@@ -46,6 +45,8 @@ ENV_WORK_DIR: Final = "FRAZIL_WORK_DIR"  # the emptyDir the three share
 ENV_PVC_ROOT: Final = "FRAZIL_PVC_ROOT"  # pvc://claim/path is read at <root>/claim/path
 ENV_TERMINATION_LOG: Final = "FRAZIL_TERMINATION_LOG"  # where it is not TERMINATION_LOG
 STAGES: Final = ("fetch", "convert", "publish")
+FETCHED: Final = "fetched"  # folder of the work directory that fetch alone writes
+CONVERTED: Final = "converted"  # likewise, of convert
 
 TERMINATION_LOG: Final = "/dev/termination-log"
 TERMINATION_LIMIT: Final = 4096  # bytes; the kubelet cuts what is longer

@@ -241,12 +241,29 @@ def test_credentials_go_only_where_they_are_needed() -> None:
 def test_a_claim_is_mounted_read_only_where_it_is_fetched_from() -> None:
     toy = Toy(model(checkpoint={"uri": "pvc://data/digits/model.ckpt"}), SETTINGS)
     toy.look()
-    mounts = {
-        container["name"]: [m["mountPath"] for m in container["volumeMounts"]]
+    claims = {name: mounts.get("/pvc/data") for name, mounts in mounted(toy).items()}
+    assert claims == {"fetch": "read", "convert": None, "publish": None}
+
+
+def test_no_stage_can_change_what_another_has_written() -> None:
+    toy = Toy(model(checkpoint={"uri": "s3://a/b"}), SETTINGS)
+    toy.look()
+    assert mounted(toy) == {
+        "fetch": {"/work/fetched": "write", "/tmp": "write"},
+        "convert": {"/work/fetched": "read", "/work/converted": "write", "/tmp": "write"},
+        "publish": {"/work/fetched": "read", "/work/converted": "read", "/tmp": "write"},
+    }
+
+
+def mounted(toy: Toy) -> dict[str, dict[str, str]]:
+    """For each container, its mount paths and whether it may write there."""
+    return {
+        container["name"]: {
+            mount["mountPath"]: "read" if mount.get("readOnly") else "write"
+            for mount in container["volumeMounts"]
+        }
         for container in containers(toy)
     }
-    assert mounts["fetch"] == ["/work", "/tmp", "/pvc/data"]
-    assert mounts["convert"] == mounts["publish"] == ["/work", "/tmp"]
 
 
 def containers(toy: Toy) -> list[dict[str, Any]]:

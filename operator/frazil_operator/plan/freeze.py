@@ -160,8 +160,23 @@ def _container(model: Model, stage: str, settings: Settings) -> dict[str, Any]:
         "resources": resources,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [mount("work", WORK_DIR), mount("tmp", TMP)],
+        "volumeMounts": [*_work(stage), mount("tmp", TMP)],
     }
+
+
+def _work(stage: str) -> list[dict[str, Any]]:
+    """The folders of the work volume that a stage sees: each writes its own alone.
+
+    Convert runs an untrusted model: it must not be able to say of what its artifact was made.
+    """
+    seen = (contract.FETCHED,) if stage == "fetch" else (contract.FETCHED, contract.CONVERTED)
+    written = {"fetch": contract.FETCHED, "convert": contract.CONVERTED}.get(stage)
+    return [
+        mount("work", f"{WORK_DIR}/{folder}")
+        | {"subPath": folder}
+        | ({} if folder == written else {"readOnly": True})
+        for folder in seen
+    ]
 
 
 def _secrets(*secrets: str) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from frazil_runtime import contract
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -16,12 +18,12 @@ class Work:
     @property
     def fetched(self) -> Path:
         """All that fetch wrote."""
-        return self.root / "fetched"
+        return self.root / contract.FETCHED
 
     @property
     def converted(self) -> Path:
         """All that convert wrote."""
-        return self.root / "converted"
+        return self.root / contract.CONVERTED
 
     @property
     def source(self) -> Path:
