@@ -249,9 +249,17 @@ def test_no_stage_can_change_what_another_has_written() -> None:
     toy = Toy(model(checkpoint={"uri": "s3://a/b"}), SETTINGS)
     toy.look()
     assert mounted(toy) == {
-        "fetch": {"/work/fetched": "write", "/tmp": "write"},
-        "convert": {"/work/fetched": "read", "/work/converted": "write", "/tmp": "write"},
-        "publish": {"/work/fetched": "read", "/work/converted": "read", "/tmp": "write"},
+        "fetch": {"/var/frazil/fetched": "write", "/tmp": "write"},
+        "convert": {
+            "/var/frazil/fetched": "read",
+            "/var/frazil/converted": "write",
+            "/tmp": "write",
+        },
+        "publish": {
+            "/var/frazil/fetched": "read",
+            "/var/frazil/converted": "read",
+            "/tmp": "write",
+        },
     }
 
 

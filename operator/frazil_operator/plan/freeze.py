@@ -25,7 +25,7 @@ from frazil_operator.revision import digest
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
 
-WORK_DIR = "/work"
+WORK_DIR = "/var/frazil"
 PVC_ROOT = "/pvc"
 BACKOFF_LIMIT = 3
 WORK_LIMIT = "20Gi"  # of the work folder, where spec.freeze.resources says no ephemeral-storage
