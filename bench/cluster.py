@@ -123,9 +123,13 @@ class Cluster:
 
     def events(self, name: str) -> list[str]:
         """The story of one model, as ``Reason: message``, oldest first."""
-        events = [e for e in self.find("events") if e["involvedObject"]["name"] == name]
+        events = [e for e in self.find("events") if _about(e) == ("ModelDeployment", name)]
         events.sort(key=lambda e: e.get("eventTime") or e.get("lastTimestamp") or "")
         return [f"{e['reason']}: {e['message']}" for e in events]
+
+
+def _about(event: Object) -> tuple[str, str]:
+    return event["involvedObject"]["kind"], event["involvedObject"]["name"]
 
 
 def inside(*command: str) -> list[str]:
