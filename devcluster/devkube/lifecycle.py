@@ -136,8 +136,7 @@ def _launch(cluster: Cluster) -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # No other thread runs here, so nothing can be locked in the child.
-            preexec_fn=lambda: cgroups.join(cluster.cgroup, "system"),  # noqa: PLW1509
+            preexec_fn=lambda: cgroups.join(cluster.cgroup, "system"),  # noqa: PLW1509 - no threads
         )
     first = _first_process(cluster, outer)
     first.save(cluster.pid_file)

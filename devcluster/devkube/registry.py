@@ -11,6 +11,7 @@ import http.client
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from devkube.problem import Problem
@@ -54,7 +55,7 @@ def _expect(
     place: str,
     status: int,
     *,
-    body: object = None,
+    body: bytes | BinaryIO | None = None,
     kind: str = "",
     more: dict[str, str] | None = None,
 ) -> http.client.HTTPResponse:
@@ -72,12 +73,12 @@ def _ask(
     registry: str,
     method: str,
     place: str,
-    body: object = None,
+    body: bytes | BinaryIO | None = None,
     headers: dict[str, str] | None = None,
 ) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection(registry, timeout=300, blocksize=1 << 20)
     try:
-        connection.request(method, place, body=body, headers=headers or {})  # type: ignore[arg-type]
+        connection.request(method, place, body=body, headers=headers or {})
         answer = connection.getresponse()
         answer.read()
     except OSError as error:

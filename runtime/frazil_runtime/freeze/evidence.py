@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import tensorflow as tf
 
@@ -66,12 +67,8 @@ def _generated(runner: Runner, signature: Signature, vocabulary: Sequence[bytes]
         ranked = [_with_rank(signature, rank) for rank in _RANKS]
     for candidate in ranked:
         for strings in candidates(runner, candidate, vocabulary):
-            sizes = smallest(
-                runner,
-                candidate,
-                lambda sizes: samples.generated(candidate, sizes, strings, 1),  # noqa: B023
-                None,
-            )
+            row = partial(samples.generated, candidate, strings=strings, rows=1)
+            sizes = smallest(runner, candidate, row, None)
             if sizes is not None:
                 return Evidence(_batches(candidate, sizes, strings), sizes)
     return Evidence((), {}, _refusal(runner, ranked[0]))
