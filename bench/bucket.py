@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from bench.cluster import ROOT, Cluster
+from bench.cluster import ROOT, SYSTEM, Cluster
 
 MANIFEST = ROOT / "examples" / "demo" / "bucket.yaml"
 SECRET = "bucket-credentials"
@@ -46,18 +47,39 @@ def bucket(cluster: Cluster, image: str, name: str = "models") -> Iterator[Bucke
     """Start the S3 server in the cluster's namespace and open a bucket in it."""
     cluster.kubectl("apply", "-f", "-", stdin=MANIFEST.read_text().replace("STORE_IMAGE", image))
     cluster.kubectl("rollout", "status", "deployment/bucket", "--timeout=120s")
-    with port_forward(cluster, "service/bucket", 7070) as port:
+    with s3_client(cluster, "service/bucket", KEY, PASSWORD) as client:
+        if name not in {entry["Name"] for entry in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=name)
+        yield Bucket(name, client)
+
+
+@contextmanager
+def artifacts(namespace: str) -> Iterator[Bucket]:
+    """The bucket in Frazil's embedded store where a namespace's artifacts lie, for its owner."""
+    system = Cluster(SYSTEM)
+    root = system.get("secret", "frazil-root")
+    assert root is not None, "the chart is not installed: run `make install`"
+    key, password = (
+        base64.b64decode(root["data"][field]).decode()
+        for field in ("accessKeyId", "secretAccessKey")
+    )
+    with s3_client(system, "service/frazil-store", key, password) as client:
+        yield Bucket(f"frazil-{namespace}", client)
+
+
+@contextmanager
+def s3_client(cluster: Cluster, service: str, key: str, password: str) -> Iterator[Any]:
+    """botocore's S3 client for a server inside the cluster."""
+    with port_forward(cluster, service, 7070) as port:
         client = botocore.session.get_session().create_client(
             "s3",
             region_name="us-east-1",
             endpoint_url=f"http://127.0.0.1:{port}",
-            aws_access_key_id=KEY,
-            aws_secret_access_key=PASSWORD,
+            aws_access_key_id=key,
+            aws_secret_access_key=password,
             config=Config(s3={"addressing_style": "path"}),
         )
-        if name not in {entry["Name"] for entry in client.list_buckets()["Buckets"]}:
-            client.create_bucket(Bucket=name)
-        yield Bucket(name, client)
+        yield client
         client.close()
 
 

@@ -99,11 +99,14 @@ class Cluster:
         self, selector: str, wanted: Callable[[list[Object]], bool], seconds: float = 120
     ) -> None:
         """Wait for the pods of a selector to be as wanted; TimeoutError after ``seconds``."""
-        known: dict[str, Object] = {}
-        for pod in self.watch("pods", f"--selector={selector}", seconds, events=True):
-            known[pod["object"]["metadata"]["name"]] = pod["object"]
-            if pod["type"] == "DELETED":
-                del known[pod["object"]["metadata"]["name"]]
+        known = {pod["metadata"]["name"]: pod for pod in self.find("pods", selector)}
+        if wanted(list(known.values())):
+            return
+        for event in self.watch("pods", f"--selector={selector}", seconds, events=True):
+            pod = event["object"]
+            known[pod["metadata"]["name"]] = pod
+            if event["type"] == "DELETED":
+                del known[pod["metadata"]["name"]]
             if wanted(list(known.values())):
                 return
 

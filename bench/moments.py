@@ -35,17 +35,15 @@ def became_ready(namespace: str, name: str) -> dict[int, float]:
     return moments
 
 
-def operator_writes(since: datetime) -> list[Object]:
-    """The operator's writes since an instant, its Lease's renewals left out."""
-    return [event for event in operator_requests(since) if is_write(event)]
+def operator_writes(since: datetime, namespace: str) -> list[Object]:
+    """The operator's writes in a namespace since an instant."""
+    return [
+        event
+        for event in operator_requests(since)
+        if event["verb"] in WRITES and event["objectRef"].get("namespace") == namespace
+    ]
 
 
 def operator_requests(since: datetime | None = None) -> Iterator[Object]:
     """Every request the operator's service account made."""
     return (event for event in audit(since) if event["user"]["username"] == OPERATOR)
-
-
-def is_write(event: Object) -> bool:
-    """Whether the request changes something other than the Lease."""
-    resource = event.get("objectRef", {}).get("resource")
-    return event["verb"] in WRITES and resource != "leases"

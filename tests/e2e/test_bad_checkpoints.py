@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from bench.bucket import Bucket
+from bench.bucket import Bucket, artifacts
 from bench.cluster import condition, is_false, is_ready
 from bench.stage import Stage
+from frazil_runtime.contract import GRAPH
 
 pytestmark = pytest.mark.e2e
 
@@ -101,6 +102,22 @@ def test_going_back_to_the_old_spec_is_ready_at_once(serving: Stage) -> None:
     serving.cluster.apply(serving.model(MODEL, 0))
     live = serving.cluster.until("modeldeployment", MODEL, is_ready)
     assert "rejected" not in live["status"]
+
+
+def test_a_corrupt_artifact_is_refused_and_never_served(serving: Stage) -> None:
+    live = serving.cluster.ready(MODEL)
+    artifact = live["status"]["stable"]["artifact"]
+    with artifacts(serving.cluster.namespace) as store:
+        listing = store.client.list_objects_v2(Bucket=store.name)["Contents"]
+        graph = next(
+            entry["Key"] for entry in listing if entry["Key"].endswith(f"{artifact}/{GRAPH}")
+        )
+        store.client.put_object(Bucket=store.name, Key=graph, Body=b"not what was proved")
+    another = {"env": [{"name": "EXAMPLE", "value": "another revision"}]}
+    serving.cluster.apply(serving.model(MODEL, 0, serving=another))
+    live = serving.cluster.until("modeldeployment", MODEL, is_false("InvalidArtifact"))
+    assert GRAPH in condition(live, "Ready")["message"]
+    assert_serves(serving)
 
 
 def assert_serves(scene: Stage) -> None:

@@ -33,7 +33,7 @@ def test_idle_models_cost_no_write(scene: Stage, three: list[str], figure: Figur
     since = datetime.now(UTC)
     # Nothing happening is what is measured: there is no event to await.
     time.sleep(IDLE_SECONDS)
-    writes = [_sentence(w) for w in operator_writes(since)]
+    writes = [_sentence(w) for w in operator_writes(since, scene.cluster.namespace)]
     figure("idle, 3 models, 60 s", f"{len(writes)} writes besides the Lease")
     assert writes == []
 
@@ -46,7 +46,7 @@ def test_forced_reconciles_of_what_is_right_cost_no_write(
         scene.cluster.kubectl(
             "annotate", "modeldeployment", three[i % 3], f"example.com/poke={i}", "--overwrite"
         )
-    writes = [_sentence(w) for w in operator_writes(since)]
+    writes = [_sentence(w) for w in operator_writes(since, scene.cluster.namespace)]
     figure("100 forced reconciles", f"{len(writes)} writes besides the Lease")
     assert writes == []
 
