@@ -2,7 +2,8 @@
 
     python bench/load.py http://HOST/v1/models/digits:predict rows.npy answers.jsonl
 
-Runs until SIGTERM or ``--seconds``. Standard library and numpy alone, one thread a connection, so
+Runs until SIGTERM or ``--seconds``, and prints a line once every connection was answered: from
+there on the load is whole. Standard library and numpy alone, one thread a connection, so
 that what it records is what a plain client sees: when its connection was opened, what it was
 answered, by which revision.
 """
@@ -94,19 +95,23 @@ class Client:
 
 def run(client: Client, bodies: list[bytes], interval: float, offset: float, log: Log) -> None:
     """Ask once every ``interval`` seconds until told to stop; a slow answer delays, never drops."""
-    row = 0
+    count = 0
     due = time.monotonic() + offset
     while not log.stopped.wait(max(0.0, due - time.monotonic())):
+        row = count % len(bodies)
         log.write(client.ask(row, bodies[row]))
-        row = (row + 1) % len(bodies)
+        if count == 0:
+            log.begin()
+        count += 1
         due = max(due + interval, time.monotonic() - interval)
 
 
 class Log:
     """The answers, one JSON line each, and the word to stop."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, clients: int) -> None:
         self.stopped = threading.Event()
+        self._unanswered = clients
         self._file = file
         self._lock = threading.Lock()
 
@@ -117,6 +122,13 @@ class Log:
             self._file.write(line + "\n")
             self._file.flush()
 
+    def begin(self) -> None:
+        """One client has its first answer; with the last one's the load is whole, and says so."""
+        with self._lock:
+            self._unanswered -= 1
+            if self._unanswered == 0:
+                print("begun", flush=True)
+
 
 def main() -> int:
     """Run the load that the command line describes."""
@@ -125,7 +137,7 @@ def main() -> int:
     bodies = [json.dumps({"instances": [row.tolist()]}).encode() for row in rows]
     interval = options.threads / options.rate
     with Path(options.answers).open("w", encoding="utf-8") as file:
-        log = Log(file)
+        log = Log(file, options.threads * len(options.mode))
         signal.signal(signal.SIGTERM, lambda *_: log.stopped.set())
         threads = [
             threading.Thread(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from bench.cluster import Object, audit
+from bench.cluster import SYSTEM, Object, audit
 
 OPERATOR = "system:serviceaccount:frazil-system:frazil-operator"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -36,11 +36,16 @@ def became_ready(namespace: str, name: str) -> dict[int, float]:
 
 
 def operator_writes(since: datetime, namespace: str) -> list[Object]:
-    """The operator's writes in a namespace since an instant."""
+    """The operator's writes since an instant, in a namespace, in its own or in none.
+
+    Left out are its Lease, and what it does for the models of other tests.
+    """
     return [
         event
         for event in operator_requests(since)
-        if event["verb"] in WRITES and event["objectRef"].get("namespace") == namespace
+        if event["verb"] in WRITES
+        and event["objectRef"].get("namespace", SYSTEM) in (namespace, SYSTEM)
+        and event["objectRef"]["resource"] != "leases"
     ]
 
 

@@ -53,15 +53,18 @@ class Verdict:
 def traffic(url: str, rows: np.ndarray, folder: Path, *options: str) -> Iterator[Traffic]:
     """Send ``rows`` (float32, one input each) to a predict URL for as long as the block runs.
 
+    The block begins once every connection was answered: what it disturbs is disturbed under load.
     ``options`` are the generator's own (``--rate``, ``--mode``, ``--threads``).
     """
     inputs, answers = folder / "rows.npy", folder / "answers.jsonl"
     np.save(inputs, rows)
     answers.unlink(missing_ok=True)
     command = [str(ROOT / "bench" / "load.py"), url, str(inputs), str(answers), *options]
-    with subprocess.Popen(python_inside(*command)) as process:
+    with subprocess.Popen(python_inside(*command), stdout=subprocess.PIPE) as process:
         result = Traffic(process)
         try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"begun\n", "the load has not begun"
             yield result
         finally:
             process.terminate()

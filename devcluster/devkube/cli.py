@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     push.add_argument("image")
     add("kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig")
     add("audit-log", _audit_log, "print the path of the API server's audit log")
-    add("build", _build, "only build the programs into the cache")
+    add("prepare", _prepare, "install and build what `up` and the tools need; start nothing")
     tool = add("tool", _tool, "print the path of a program, built if need be")
     tool.add_argument("name", choices=sorted(builds.TOOLS))
     add("base-image", _base_image, "make a slim Debian with Python in buildah; prints its name")
@@ -113,7 +113,8 @@ def _audit_log(cluster: Cluster, _: argparse.Namespace) -> int:
     return 0
 
 
-def _build(cluster: Cluster, _: argparse.Namespace) -> int:
+def _prepare(cluster: Cluster, _: argparse.Namespace) -> int:
+    preconditions.ensure()
     for program in builds.PROGRAMS.values():
         say(str(builds.build(program, cluster.cache)))
     return 0

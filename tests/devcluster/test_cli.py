@@ -18,7 +18,7 @@ from devkube import cli
         ["status"],
         ["kubeconfig"],
         ["audit-log"],
-        ["build"],
+        ["prepare"],
         ["base-image"],
         ["push", "localhost/app:1"],
         ["tool", "helm"],

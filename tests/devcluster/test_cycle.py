@@ -71,13 +71,20 @@ def listing(folder: Path) -> list[str]:
     return sorted(os.listdir(folder)) if folder.is_dir() else []
 
 
+@pytest.fixture(scope="module")
+def prepared(script: Path) -> Path:
+    """The command, once what it installs and builds is there: that is to stay, and no trace."""
+    subprocess.run([script, "prepare"], check=True)
+    return script
+
+
 @pytest.fixture
-def devcluster(script: Path) -> Iterator[Callable[[str], int]]:
+def devcluster(prepared: Path) -> Iterator[Callable[[str], int]]:
     """The command, for a cluster of our own; whatever a test does, nothing of it stays."""
 
     def call(command: str) -> int:
         env = {**os.environ, "FRAZIL_DEVCLUSTER_NAME": NAME}
-        return subprocess.run([script, command], env=env, check=False).returncode
+        return subprocess.run([prepared, command], env=env, check=False).returncode
 
     call("down")
     yield call
