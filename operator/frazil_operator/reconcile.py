@@ -86,13 +86,14 @@ class Reconciler:
         pods: list[Object] = []
         if any(map(may_have_pods, children)):
             pods, _ = await self._cluster.list(PODS, key.namespace, f"{names.MODEL}={key.name}")
+        now, places = self._clock(), self._settings.max_concurrent_freezes
         return Observed(
             model=model,
-            now=self._clock(),
+            now=now,
             children=children,
             pods=tuple(pods),
             running_freezes=self._store.running_freezes(),
-            freezes_ahead=self._store.freezes_ahead(key),
+            freezes_ahead=self._store.freezes_ahead(key, places, now),
         )
 
     async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:
