@@ -163,7 +163,7 @@ def _stable(decision: Decision) -> StableStatus | None:
     return StableStatus(
         revision=revision.name,
         artifact=revision.artifact.name,
-        checkpoint=revision.artifact.checkpoint,
+        checkpoint=revision.checkpoint,
         replicas=decision.scene.fleet(revision.name).ready,
     )
 
@@ -191,7 +191,7 @@ def _rejected(decision: Decision) -> RejectedStatus | None:
 
 def _what(decision: Decision) -> str:
     target = decision.target
-    return f"revision {target.name} ({target.artifact.checkpoint})" if target else "no revision"
+    return f"revision {target.name} ({target.checkpoint})" if target else "no revision"
 
 
 def _pods(count: int) -> str:

@@ -218,6 +218,59 @@ def test_an_overwritten_checkpoint_is_frozen_again_when_asked(toy: Toy) -> None:
     assert stable(toy) != old
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param(names.REFREEZE, id="refreeze"),
+        pytest.param(names.UPGRADE_RUNTIME, id="upgrade-runtime"),
+        pytest.param(names.RETRY, id="retry"),
+    ],
+)
+@pytest.mark.parametrize("settled", [True, False])
+def test_taking_an_annotation_away_asks_for_nothing(toy: Toy, wish: str, settled: bool) -> None:
+    toy.change({wish: "1"})
+    toy.look()
+    if settled:
+        toy.settle()
+    done = toy.copy()
+    done.settle()
+    del toy.model["metadata"]["annotations"][wish]
+    toy.settle()
+    assert stable(toy) == stable(done)
+    assert toy.story() == done.story()
+    toy.change({wish: "1"})
+    toy.settle()
+    assert toy.story() == done.story()
+
+
+def test_an_annotation_taken_away_holds_for_another_checkpoint_too(toy: Toy) -> None:
+    toy.change({names.REFREEZE: "1"})
+    toy.settle()
+    again = stable(toy)
+    del toy.model["metadata"]["annotations"][names.REFREEZE]
+    toy.checkpoint(2)
+    toy.settle()
+    toy.checkpoint(1)
+    toy.settle()
+    assert stable(toy) == again
+
+
+def test_the_same_artifact_under_another_uri_is_told_by_the_new_one(toy: Toy) -> None:
+    artifact, data = toy.model["status"]["stable"]["artifact"], toy.kind("ControllerRevision")
+    toy.checkpoint(2)
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+    for kind in ("Ready", "Frozen"):
+        assert "s3://models/digits-2" in toy.message(kind)
+    assert [r["data"] for r in toy.kind("ControllerRevision")] == [r["data"] for r in data]
+    toy.checkpoint(3)
+    candidate(toy)
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+
+
 def test_frozen_again_to_the_same_artifact_changes_nothing(toy: Toy) -> None:
     old, artifact = stable(toy), toy.model["status"]["stable"]["artifact"]
     toy.change({names.REFREEZE: "1"})

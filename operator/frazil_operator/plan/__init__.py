@@ -15,7 +15,7 @@ from frazil_operator.plan.conflict import conflict
 from frazil_operator.plan.decision import Decision, decide
 from frazil_operator.plan.events import story
 from frazil_operator.plan.freezing import POLL, reference
-from frazil_operator.revision import Revision, expired
+from frazil_operator.revision import Revision, expired, remembering
 from frazil_operator.settings import Settings
 
 LOOK_AGAIN = 5.0  # seconds between looks at pods that the cluster cannot run
@@ -37,6 +37,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         after = status.refused(observed, "ApplyRefused", message)
         return Plan(status=after, events=story(before, after))
     children = Children.sort(model, observed)
+    model = remembering(model, children.revisions.values())
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
     return Plan(

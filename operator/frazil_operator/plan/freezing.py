@@ -53,6 +53,7 @@ def freezing(
     same = [job for job in own if job["metadata"]["labels"].get(names.FREEZE) == wanted]
     useless = [job for job in own if job not in same and not is_terminating(job)]
     if artifact := _known(wanted, revisions):
+        artifact = replace(artifact, checkpoint=model.spec.checkpoint.uri)
         return _without(useless, _frozen(artifact))
     job, superseded = jobs.current(model, same, settings)
     if job is None:
