@@ -346,7 +346,15 @@ def test_a_foreign_object_is_not_touched() -> None:
     toy.foreign = []
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
-    assert toy.story()[:2] == ["Stalled", "Recovered"]
+    assert toy.story()[:2] == ["Stalled", "FreezeStarted"]
+
+
+def test_what_served_all_along_has_recovered_when_it_is_ready_again(toy: Toy) -> None:
+    toy.foreign = [{"kind": "Service", "metadata": {"name": "digits-pods", "namespace": "demo"}}]
+    toy.look()
+    toy.foreign = []
+    toy.settle()
+    assert toy.story() == ["Stalled", "Recovered"]
 
 
 def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:

@@ -22,7 +22,7 @@ def story(before: Status, after: Status) -> tuple[Event, ...]:
 
 def _recovered(before: Status, after: Status) -> Iterator[Event]:
     was, now = _condition(before, "Ready"), _condition(after, "Ready")
-    if was.get("status") == "False" and now["status"] != "False":
+    if was.get("status") == "False" and now["status"] == "True":
         yield Event("Normal", "Recovered", f"No longer {was['reason']}")
 
 
