@@ -53,7 +53,13 @@ def test_from_apply_to_ready() -> None:
         "Progressing": "False Ready",
         "Ready": "True Ready",
     }
-    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+    assert toy.story() == [
+        "FreezeStarted",
+        "Frozen",
+        "RolloutStarted",
+        "RolloutCompleted",
+        "SingleReplica",
+    ]
     assert sorted(kind for kind, _ in toy.objects) == [
         "ControllerRevision",
         "Deployment",
@@ -269,6 +275,23 @@ def test_the_same_artifact_under_another_uri_is_told_by_the_new_one(toy: Toy) ->
     toy.checkpoint(3)
     candidate(toy)
     assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [
+        pytest.param(1, 1, id="one pod, which a drain takes away"),
+        pytest.param(2, 0, id="two pods"),
+        pytest.param(0, 0, id="none at all"),
+    ],
+)
+def test_what_a_drain_does_is_told_once(replicas: int, told: int) -> None:
+    toy = Toy(model(replicas=replicas))
+    toy.settle()
+    for number in (2, 1):  # another revision, and back
+        toy.checkpoint(number)
+        toy.settle()
+    assert toy.story().count("SingleReplica") == told
 
 
 def test_frozen_again_to_the_same_artifact_changes_nothing(toy: Toy) -> None:

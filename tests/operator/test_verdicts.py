@@ -187,6 +187,27 @@ def revisions(toy: Toy) -> list[int]:
     return sorted(body["revision"] for body in toy.kind("ControllerRevision"))
 
 
+def test_a_corrupt_artifact_needs_to_be_frozen_and_then_tried_again(toy: Toy) -> None:
+    artifact = artifacts(toy)[-1]
+    give(toy, ended(19, 0, "frozen_graph.pb is not what was proved"))
+    toy.settle()
+    assert toy.conditions()["Ready"] == "False InvalidArtifact"
+    assert names.REFREEZE in toy.message("Ready")
+    assert names.RETRY in toy.message("Ready")
+    toy.change({names.REFREEZE: "1", names.RETRY: "1"})
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.model["status"]["stable"]["artifact"] == artifact
+
+
+def artifacts(toy: Toy) -> list[str]:
+    found = sorted(toy.kind("ControllerRevision"), key=lambda body: int(body["revision"]))
+    return [body["data"]["artifact"]["name"] for body in found]
+
+
 def test_a_single_crash_is_no_verdict(toy: Toy) -> None:
     give(toy, ended(139, 1))
     toy.look()

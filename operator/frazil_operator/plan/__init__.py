@@ -44,7 +44,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         apply=tuple(_apply(decision)),
         delete=(*decision.freezing.delete, *_delete(decision, children)),
         status=after,
-        events=story(before, after),
+        events=story(before, after, first=_is_first(decision)),
         requeue_after=_requeue(decision),
     )
 
@@ -94,6 +94,13 @@ def _expired(decision: Decision) -> tuple[Revision, ...]:
     kept |= {traffic.stable} if traffic else set()
     kept |= {decision.target.name} if decision.target else set()
     return expired(decision.revisions, kept, decision.model.spec.rollout.revision_history)
+
+
+def _is_first(decision: Decision) -> bool:
+    """Whether no other revision than the stable one has ever completed a rollout."""
+    stable = decision.step.traffic.stable if decision.step.traffic else None
+    others = (r for r in decision.revisions.values() if r.name != stable)
+    return all(revision.trial_since for revision in others)
 
 
 def _requeue(decision: Decision) -> float | None:
