@@ -166,6 +166,90 @@ def test_a_revision_that_has_served_is_never_rejected() -> None:
     assert toy.plan().requeue_after == 5
 
 
+def service(toy: Toy) -> dict[str, str]:
+    """Whom the Service selects."""
+    selector: dict[str, str] = toy.objects["Service", "digits"]["spec"]["selector"]
+    return selector
+
+
+def test_a_crash_just_after_the_traffic_moved_is_no_verdict(toy: Toy) -> None:
+    name = new(toy)
+    while service(toy).get(names.REVISION) != name:
+        toy.control()
+        toy.warm()
+        toy.look()
+    toy.look()
+    assert toy.model["status"]["stable"]["revision"] == name
+    assert toy.conditions()["Ready"] == "Unknown RollingOut"
+    for pod in toy.of(name):
+        pod["status"] = {"phase": "Running"} | ended(137, 1, reason="OOMKilled")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False OOMKilled"
+    assert toy.model["status"]["stable"] == toy.model["status"]["stable"] | {
+        "revision": name,
+        "replicas": 0,
+    }
+    for pod in toy.of(name):
+        pod["status"] = {"phase": "Running"}
+    toy.settle()
+    assert toy.fleet() == {name: 2}
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_rollout_that_fails_at_any_instant_leaves_something_that_serves(toy: Toy) -> None:
+    name = new(toy)
+    acts = 0
+    while toy.conditions()["Ready"] != "True Ready":
+        for act in (toy.look, toy.warm, toy.control):
+            act()
+            acts += 1
+            after = toy.copy()
+            for pod in after.of(name):
+                pod["status"] = {"phase": "Running"} | ended(137, 1, reason="OOMKilled")
+            after.look()
+            if "rejected" not in after.model["status"]:  # its containers run again
+                for pod in after.of(name):
+                    pod["status"] = {"phase": "Running"}
+            after.settle()
+            assert after.conditions()["Available"] == "True Serving"
+            assert list(after.fleet().values()) == [2]
+    assert acts > 10
+
+
+def test_a_parked_model_that_was_given_an_unfit_revision_goes_back_when_unparked() -> None:
+    toy = Toy(model(replicas=0, rollout={"revisionHistory": 0}))
+    toy.change(replicas=2)
+    toy.settle()
+    old = toy.model["status"]["stable"]["revision"]
+    toy.change(replicas=0)
+    toy.settle()
+    toy.checkpoint(2)
+    toy.settle()
+    assert service(toy)[names.REVISION] != old
+    toy.change(replicas=2)
+    toy.look()
+    toy.control()
+    for pod in toy.pods:
+        pod["status"] |= ended(12, 0, "not a graph")
+    toy.settle()
+    assert toy.fleet() == {old: 2}
+    assert toy.model["status"]["stable"]["revision"] == old
+    assert toy.conditions()["Ready"] == "False InvalidCheckpoint"
+    assert toy.conditions()["Available"] == "True Serving"
+
+
+def test_a_deleted_service_puts_nobody_on_trial() -> None:
+    toy = Toy(model(replicas=2))
+    toy.settle()
+    (name,) = toy.fleet()
+    toy.of(name)[0]["status"] = {"phase": "Running"} | ended(139, 3, "Segmentation fault")
+    del toy.objects["Service", "digits"]
+    toy.look()
+    toy.look()
+    assert "rejected" not in toy.model["status"]
+    assert toy.conditions()["Available"] == "True Serving"
+
+
 def test_a_first_revision_is_rejected_too() -> None:
     toy = Toy()
     for _ in range(2):

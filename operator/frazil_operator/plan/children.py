@@ -43,7 +43,8 @@ class Children:
 
     def fleets(self) -> dict[str, Fleet]:
         """The pods of each revision, counted."""
-        return {name: self._fleet(name) for name in {*self.deployments, *self.pods}}
+        known = {*self.revisions, *self.deployments, *self.pods}
+        return {name: self._fleet(name) for name in sorted(known)}
 
     def size(self) -> int:
         """Serving pods of all revisions that are not on their way out."""
@@ -58,6 +59,7 @@ class Children:
             ready=sum(map(is_ready, pods)),
             answering=sum(map(answers, pods)),
             proven=revision is None or not revision.trial_since,
+            number=revision.number if revision else 0,
         )
 
 

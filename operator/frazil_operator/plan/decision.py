@@ -16,7 +16,7 @@ from frazil_operator.plan.freezing import Freezing, freezing
 from frazil_operator.plan.pods import Blame, Fault
 from frazil_operator.plan.serving import pod_template
 from frazil_operator.revision import Revision, Verdict, revision_name
-from frazil_operator.rollout import Scene, Step
+from frazil_operator.rollout import Scene, Step, Traffic
 from frazil_operator.settings import Settings
 
 
@@ -49,7 +49,7 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
     target = _target(model, frozen, children, settings)
     fault = None
     if target is not None:
-        if traffic is None or traffic.stable != target.name:
+        if _begins(target, traffic, children):
             target = target.on_trial(now)
         fault = _fault(model, children, target.name, observed)
         target = _judged(model, target, fault)
@@ -61,8 +61,8 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         traffic=traffic,
         fleets=fleets,
     )
-    settled = rollout.settled(scene)
-    if settled and target is not None and model.replicas > 0:
+    step = rollout.step(scene)
+    if target is not None and rollout.proves(scene, step):
         target = replace(target, trial_since="")
     if fault is None and traffic is not None and traffic.wide and _waits(scene):
         fault = _fault(model, children, traffic.stable, observed)  # what the target waits for
@@ -73,8 +73,8 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         target=target,
         revisions=known,
         scene=scene,
-        step=rollout.step(scene),
-        settled=settled,
+        step=step,
+        settled=rollout.settled(scene),
         fault=fault,
         pods=children.size(),
     )
@@ -94,6 +94,14 @@ def _target(
     number = 1 + max((r.number for r in children.revisions.values()), default=0)
     template = pod_template(model, name, number, frozen.artifact, settings)
     return Revision(name, number, frozen.artifact, freeze_hash(model), template)
+
+
+def _begins(target: Revision, traffic: Traffic | None, children: Children) -> bool:
+    """Whether the target has yet to take over. A Service that somebody deleted says nothing
+    against the revision that it selected."""
+    if traffic is None:
+        return target.name not in children.revisions
+    return traffic.stable != target.name
 
 
 def _judged(model: Model, target: Revision, fault: Fault | None) -> Revision:
