@@ -72,7 +72,7 @@ class Revision:
         annotations = metadata.get("annotations", {})
         verdict = annotations.get(names.REJECTED)
         return cls(
-            name=metadata["labels"][names.REVISION],
+            name=names.revision_of(metadata["name"]),
             number=body["revision"],
             artifact=Artifact(**data["artifact"]),
             freeze=annotations.get(names.FREEZE, ""),

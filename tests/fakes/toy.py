@@ -150,7 +150,7 @@ class Toy:
 
     def fleet(self) -> dict[str, int]:
         """Pods by revision."""
-        found = {r["metadata"]["labels"][names.REVISION] for r in self.kind("ControllerRevision")}
+        found = {names.revision_of(r["metadata"]["name"]) for r in self.kind("ControllerRevision")}
         return {name: len(self.of(name)) for name in sorted(found) if self.of(name)}
 
     def conditions(self) -> dict[str, str]:

@@ -277,6 +277,26 @@ def test_a_model_that_is_being_deleted_is_left_alone(toy: Toy) -> None:
     assert toy.look() == 0
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "ControllerRevision"])
+def test_a_label_that_somebody_took_away_is_put_back(toy: Toy, kind: str) -> None:
+    before = json.dumps(toy.kind(kind), sort_keys=True)
+    for body in toy.kind(kind):
+        del body["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert json.dumps(toy.kind(kind), sort_keys=True) == before
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_pod_that_was_taken_out_of_the_service_counts_no_more(toy: Toy) -> None:
+    name = stable(toy)
+    taken = toy.of(name)[0]
+    del taken["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert taken in toy.pods
+    assert toy.fleet() == {name: 3}
+    assert toy.model["status"]["replicas"] == 3
+
+
 def test_a_foreign_object_is_not_touched() -> None:
     toy = Toy()
     service = {"kind": "Service", "metadata": {"name": "digits", "namespace": "demo"}}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from frazil_operator import names
 from frazil_operator.api import Model
-from frazil_operator.objects import controller
+from frazil_operator.objects import controller, labels
 from frazil_operator.observed import Object, Observed
 from frazil_operator.plan.pods import answers, is_finished, is_ready, is_terminating
 from frazil_operator.revision import Revision
@@ -36,7 +36,7 @@ class Children:
         return cls(
             jobs=tuple(kind("Job")),
             revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
-            deployments={_revision(body): body for body in kind("Deployment")},
+            deployments={names.revision_of(d["metadata"]["name"]): d for d in kind("Deployment")},
             service=next(services, None),
             pods=_by_revision(model, observed.pods),
         )
@@ -63,15 +63,13 @@ class Children:
         )
 
 
-def _revision(body: Object) -> str:
-    return str(body["metadata"]["labels"][names.REVISION])
-
-
 def _by_revision(model: Model, pods: Iterable[Object]) -> dict[str, tuple[Object, ...]]:
-    """The serving pods; those that came to their end (evicted ones) count no more."""
+    """The serving pods; those that came to their end (evicted ones) count no more, nor those whose
+    labels somebody took away, as one does to have a pod out of the Service and look at it."""
     found: dict[str, tuple[Object, ...]] = {}
     for pod in pods:
-        if pod["metadata"].get("labels", {}).get(names.SERVING) != model.name or is_finished(pod):
-            continue
-        found[_revision(pod)] = (*found.get(_revision(pod), ()), pod)
+        said = labels(pod)
+        revision = said.get(names.REVISION)
+        if revision and said.get(names.SERVING) == model.name and not is_finished(pod):
+            found[revision] = (*found.get(revision, ()), pod)
     return found
