@@ -44,6 +44,7 @@ class Toy:
     events: list[Event] = field(default_factory=list)
     running_freezes: int = 0
     freezes_ahead: int = 0
+    store_error: str = ""
     numbers: Any = field(default_factory=itertools.count)
 
     # What the user does.
@@ -69,6 +70,7 @@ class Toy:
             pods=tuple(self.pods),
             running_freezes=self.running_freezes,
             freezes_ahead=self.freezes_ahead,
+            store_error=self.store_error,
         )
 
     def plan(self) -> Plan:
@@ -80,10 +82,14 @@ class Toy:
         writes = sum(map(self._apply, todo.apply)) + len(todo.delete)
         for ref in todo.delete:
             self.objects.pop((ref.kind, ref.name))
-        writes += self.model["status"] != todo.status
+        return writes + self.tell(todo)
+
+    def tell(self, todo: Plan) -> bool:
+        """Status and events: all that is left of a look where something is in the way."""
+        changed = bool(self.model["status"] != todo.status)
         self.model["status"] = json.loads(json.dumps(todo.status))
         self.events += todo.events
-        return writes
+        return changed
 
     # What the rest of the cluster does.
 

@@ -32,10 +32,6 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         return refusal(observed, "InvalidSpec", _readable(error))
     if found := conflict(model, observed):
         return refusal(observed, found.reason, found.message, final=found.final)
-    if observed.refused:
-        message = f"the API server refuses a child: {observed.refused}"
-        after = status.refused(observed, "ApplyRefused", message)
-        return Plan(status=after, events=story(before, after))
     children = Children.sort(model, observed)
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
@@ -50,7 +46,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
 
 def refusal(observed: Observed, reason: str, message: str, *, final: bool = True) -> Plan:
     """Nothing is touched, and the status says why: ``Accepted`` is False, or Unknown where the
-    cause goes away by itself. Also for what the API server will not take."""
+    cause goes away by itself."""
     before = observed.model.get("status") or {}
     after = status.refused(observed, reason, message, final=final)
     return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)

@@ -10,7 +10,7 @@ from frazil_operator.api import Model
 from frazil_operator.observed import Observed
 from frazil_operator.plan import network
 from frazil_operator.plan.children import Children
-from frazil_operator.plan.faults import serving_fault
+from frazil_operator.plan.faults import serving_fault, store_fault
 from frazil_operator.plan.freeze import freeze_hash
 from frazil_operator.plan.freezing import Freezing, freezing
 from frazil_operator.plan.pods import Blame, Fault
@@ -43,7 +43,7 @@ class Decision:
 
 def decide(model: Model, children: Children, observed: Observed, settings: Settings) -> Decision:
     """Look at everything once, and decide."""
-    frozen = freezing(model, observed, children.jobs, children.revisions, settings)
+    frozen = _freezing(model, children, observed, settings)
     traffic = network.traffic(children.service)
     now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     target = _target(model, frozen, children, settings)
@@ -78,6 +78,15 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         fault=fault,
         pods=children.size(),
     )
+
+
+def _freezing(model: Model, children: Children, observed: Observed, settings: Settings) -> Freezing:
+    """Where freezing stands: nowhere while the store cannot be reached that takes the artifact."""
+    frozen = freezing(model, observed, children.jobs, children.revisions, settings)
+    if frozen.artifact is not None or not observed.store_error:
+        return frozen
+    fault = store_fault(observed.store_error)
+    return replace(frozen, status="False", reason=fault.reason, message=fault.message)
 
 
 def _target(
@@ -119,9 +128,12 @@ def _waits(scene: Scene) -> bool:
 
 
 def _fault(model: Model, children: Children, revision: str, observed: Observed) -> Fault | None:
-    return serving_fault(
+    found = serving_fault(
         children.deployments.get(revision),
         children.pods.get(revision, ()),
         model.spec.rollout.progress_deadline_seconds,
         observed.now,
     )
+    if observed.store_error and found is not None and found.blame is Blame.CLUSTER:
+        return store_fault(observed.store_error)
+    return found
