@@ -6,6 +6,7 @@ The one module of this package that the operator imports. Standard library only.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from typing import Any, Final
@@ -50,6 +51,9 @@ CONVERTED: Final = "converted"  # likewise, of convert
 
 TERMINATION_LOG: Final = "/dev/termination-log"
 TERMINATION_LIMIT: Final = 4096  # bytes; the kubelet cuts what is longer
+
+REASON: Final = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"  # of a condition, as metav1 has it
+REASON_LIMIT: Final = 1024  # characters
 
 MANIFEST: Final = "manifest.json"
 GRAPH: Final = "frozen_graph.pb"
@@ -114,15 +118,35 @@ class FreezeResult:
 
     @classmethod
     def from_json(cls, text: str) -> FreezeResult | None:
-        """The result in a termination message; None where there is none that can be read."""
+        """The result in a termination message; None where there is none that can be read.
+
+        Nobody vouches for the text: a model that is frozen, or serves, can write it.
+        """
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(record, dict) or not ({"artifact", "reason"} & record.keys()):
             return None
         known: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
-        return cls(**known)
+        if not all(_fits(known[f.name], f.default) for f in fields(cls) if f.name in known):
+            return None
+        result = cls(**known)
+        return result if not result.reason or is_reason(result.reason) else None
+
+
+def is_reason(text: str) -> bool:
+    """Whether a condition can have this reason."""
+    return len(text) <= REASON_LIMIT and re.fullmatch(REASON, text) is not None
+
+
+def _fits(value: object, default: object) -> bool:
+    """Whether a value from JSON is of the default's type, and can be written down again."""
+    if isinstance(value, str):
+        return isinstance(default, str) and not re.search("[\ud800-\udfff]", value)
+    if type(value) is int:
+        return type(default) is int and 0 <= value < 2**63
+    return type(value) is type(default)
 
 
 def artifact_path(artifact: str) -> str:

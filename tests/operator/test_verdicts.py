@@ -9,8 +9,9 @@ import pytest
 from fakes.toy import Toy, model
 
 from frazil_operator import names
+from frazil_operator.api_status import Status
 
-Status = dict[str, Any]
+PodStatus = dict[str, Any]
 
 
 @pytest.fixture
@@ -33,19 +34,19 @@ def new(toy: Toy) -> str:
     return str(name)
 
 
-def is_new(toy: Toy, pod: Status) -> bool:
+def is_new(toy: Toy, pod: PodStatus) -> bool:
     stable = toy.model["status"]["stable"]["revision"]
     return pod["metadata"]["labels"].get(names.REVISION, stable) != stable
 
 
-def give(toy: Toy, status: Status) -> None:
+def give(toy: Toy, status: PodStatus) -> None:
     """All pods of the new revision have this status."""
     for pod in toy.pods:
         if is_new(toy, pod):
             pod["status"] = {"phase": "Running", "containerStatuses": []} | status
 
 
-def ended(code: int, restarts: int, message: str = "", reason: str = "Error") -> Status:
+def ended(code: int, restarts: int, message: str = "", reason: str = "Error") -> PodStatus:
     """A container that ended so, and waits for another try."""
     terminated = {"exitCode": code, "reason": reason, "message": message}
     container = {
@@ -58,7 +59,7 @@ def ended(code: int, restarts: int, message: str = "", reason: str = "Error") ->
     return {"containerStatuses": [container]}
 
 
-def waiting(reason: str, message: str) -> Status:
+def waiting(reason: str, message: str) -> PodStatus:
     state = {"waiting": {"reason": reason, "message": message}}
     return {"containerStatuses": [{"name": "runtime", "image": "runtime:1", "state": state}]}
 
@@ -93,7 +94,7 @@ def waiting(reason: str, message: str) -> Status:
     ],
 )
 def test_a_verdict_on_the_model_rejects_the_revision_for_good(
-    toy: Toy, status: Status, reason: str, message: str
+    toy: Toy, status: PodStatus, reason: str, message: str
 ) -> None:
     name = new(toy)
     give(toy, status)
@@ -107,6 +108,22 @@ def test_a_verdict_on_the_model_rejects_the_revision_for_good(
     assert toy.model["status"]["rejected"]["revision"] == name
     assert toy.story().count("Rejected") == 1
     assert toy.look() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"reason": "not a word", "message": "m"}', id="a reason that is no word"),
+        pytest.param('{"reason": ["InvalidCheckpoint"]}', id="a reason that is a list"),
+        pytest.param("[" * 4_000, id="JSON that is too deep"),
+    ],
+)
+def test_what_a_model_writes_at_its_end_never_blocks_the_status(toy: Toy, text: str) -> None:
+    give(toy, ended(12, 0, text))
+    toy.settle()
+    Status.model_validate(toy.model["status"])
+    assert toy.conditions()["Ready"] == "False InvalidCheckpoint"
+    assert text[-100:] in toy.message("Ready")
 
 
 def test_a_rejected_revision_is_tried_again_when_asked(toy: Toy) -> None:
@@ -302,7 +319,7 @@ UNSCHEDULABLE = {
     ],
 )
 def test_a_verdict_on_the_cluster_stalls_and_heals_by_itself(
-    toy: Toy, status: Status, reason: str, message: str
+    toy: Toy, status: PodStatus, reason: str, message: str
 ) -> None:
     name = new(toy)
     give(toy, status)
