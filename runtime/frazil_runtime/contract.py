@@ -63,12 +63,13 @@ WARMUP: Final = "warmup.npz"
 class Exit(IntEnum):
     """Exit codes of the freezer and of ``frazil serve``.
 
-    From 10 on the user must act: a retry would end the same way. RETRY is the infrastructure's
-    fault: the store cannot be reached, a disk is full.
+    RETRY is the infrastructure's fault: the store cannot be reached, a disk is full. It is
+    sysexits' EX_TEMPFAIL, and not the 1 with which Python ends after an exception that nobody
+    expected. With all others the user must act: a retry would end the same way.
     """
 
     OK = 0
-    RETRY = 1
+    RETRY = 75
     SOURCE_NOT_FOUND = 10
     SOURCE_FORBIDDEN = 11
     INVALID_CHECKPOINT = 12
@@ -86,7 +87,7 @@ class Exit(IntEnum):
         return self.name.title().replace("_", "")
 
 
-USER_ERRORS: Final = tuple(code for code in Exit if code >= 10)
+USER_ERRORS: Final = tuple(code for code in Exit if code not in (Exit.OK, Exit.RETRY))
 
 
 @dataclass(frozen=True, slots=True)

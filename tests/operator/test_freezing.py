@@ -96,7 +96,7 @@ def test_a_failed_freeze_leaves_serving_what_serves(toy: Toy) -> None:
 
 
 def test_what_the_infrastructure_failed_is_tried_again(toy: Toy) -> None:
-    toy.job_pod(job(toy), terminated("publish", 1, "the store cannot be reached"))
+    toy.job_pod(job(toy), terminated("publish", contract.Exit.RETRY, "the store cannot be reached"))
     toy.freeze(reason="BackoffLimitExceeded")
     toy.look()
     assert toy.conditions()["Ready"] == "False StartFailed"
@@ -219,7 +219,7 @@ def test_a_job_that_cannot_run_stalls_and_heals(toy: Toy, prepare: str, reason: 
 
 
 def test_an_attempt_that_failed_is_said_while_the_next_one_runs(toy: Toy) -> None:
-    toy.job_pod(job(toy), terminated("fetch", 1, "connection refused"))
+    toy.job_pod(job(toy), terminated("fetch", contract.Exit.RETRY, "connection refused"))
     toy.look()
     assert toy.conditions()["Ready"] == "Unknown Freezing"
     assert "connection refused" in toy.message("Ready")

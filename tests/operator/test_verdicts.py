@@ -10,6 +10,7 @@ from fakes.toy import Toy, model
 
 from frazil_operator import names
 from frazil_operator.api_status import Status
+from frazil_runtime.contract import Exit
 
 PodStatus = dict[str, Any]
 
@@ -90,6 +91,12 @@ def waiting(reason: str, message: str) -> PodStatus:
             "CrashLoop",
             "Segmentation fault",
             id="it crashes again and again",
+        ),
+        pytest.param(
+            ended(1, 3, "KeyError: 'x'"),
+            "CrashLoop",
+            "KeyError: 'x'",
+            id="it ends with an exception that nobody expected",
         ),
     ],
 )
@@ -311,7 +318,7 @@ UNSCHEDULABLE = {
             id="no Secret",
         ),
         pytest.param(
-            ended(1, 4, "the store cannot be reached"),
+            ended(Exit.RETRY, 4, "the store cannot be reached"),
             "StartFailed",
             "the store cannot be reached",
             id="no store",

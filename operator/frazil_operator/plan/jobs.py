@@ -22,7 +22,7 @@ from frazil_operator.plan.pods import (
     terminations,
 )
 from frazil_operator.settings import Settings
-from frazil_runtime.contract import STAGES, Exit, FreezeResult
+from frazil_runtime.contract import STAGES, USER_ERRORS, Exit, FreezeResult
 
 NO_POD_AFTER = 15.0  # seconds after which a started Job without a pod is news
 _MEMORY = "spec.freeze.resources.limits.memory"
@@ -104,7 +104,7 @@ def verdict(job: Object, pods: Sequence[Object]) -> Fault:
     if found := failure(pods):
         return found
     code = re.search(r"exit code (\d+)", message)
-    if code is not None and int(code[1]) in tuple(Exit):
+    if code is not None and int(code[1]) in USER_ERRORS:
         return Fault(Blame.MODEL, Exit(int(code[1])).reason, message)
     return Fault(Blame.CLUSTER, reason, message)
 

@@ -134,7 +134,8 @@ def _judge(name: str, ended: Mapping[str, Any], memory: str, *, final: bool) -> 
     OOMKilled                                   the model's
     an exit code that the user must act on      the model's
     the exit code of the infrastructure         the cluster's
-    any other, after it was tried often enough  the model's
+    any other, as 1 of an exception that nobody
+    expected, after it was tried often enough   the model's
     ==========================================  ==================================
     """
     code = ended.get("exitCode", 0)
