@@ -25,7 +25,13 @@ def model(**spec: Any) -> Body:
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
-        "metadata": {"name": "digits", "namespace": "demo", "uid": "model-1", "generation": 1},
+        "metadata": {
+            "name": "digits",
+            "namespace": "demo",
+            "uid": "model-1",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
         "spec": {"checkpoint": {"uri": "s3://models/digits-1"}} | spec,
         "status": {"observedGeneration": -1},
     }
@@ -104,8 +110,9 @@ class Toy:
             self.job_pod(job, {"name": "publish", "state": {"terminated": end}})
 
     def job_pod(self, job: Body, *containers: Body) -> Body:
-        label = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
-        pod = self._pod(job["spec"]["template"]["metadata"]["labels"] | label)
+        pod = self._pod(job["spec"]["template"]["metadata"]["labels"])
+        owner = {"kind": "Job", "uid": job["metadata"]["uid"], "controller": True}
+        pod["metadata"]["ownerReferences"] = [owner]
         pod["status"] |= {"initContainerStatuses": list(containers)}
         return pod
 

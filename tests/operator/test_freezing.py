@@ -169,6 +169,15 @@ def test_a_result_that_is_gone_is_made_again(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "True Ready"
 
 
+def test_pods_of_a_former_job_of_that_name_say_nothing(toy: Toy) -> None:
+    toy.job_pod(job(toy), terminated("fetch", 10, "no such object"))
+    job(toy)["metadata"]["uid"] = "the next"
+    toy.freeze(reason="BackoffLimitExceeded")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False BackoffLimitExceeded"
+    assert "no such object" not in toy.message("Ready")
+
+
 def test_the_result_is_remembered_by_the_revision(toy: Toy) -> None:
     toy.settle()
     toy.objects = {key: body for key, body in toy.objects.items() if key[0] != "Job"}

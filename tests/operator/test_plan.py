@@ -328,6 +328,22 @@ def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "True Ready"
 
 
+def test_pods_of_a_former_model_of_that_name_are_not_counted(toy: Toy) -> None:
+    name, left = stable(toy), toy.pods
+    after = Toy(model(replicas=3), now=toy.now + timedelta(minutes=1))
+    after.model["metadata"]["creationTimestamp"] = after.now.isoformat()
+    after.pods = left
+    for _ in range(2):
+        after.look()
+    after.freeze()
+    for _ in range(2):
+        after.look()
+    assert ("Deployment", f"digits-{name}") in after.objects
+    assert after.conditions()["Available"] == "False NoReadyPods"
+    assert after.conditions()["Ready"] == "Unknown RollingOut"
+    assert after.model["status"]["replicas"] == 0
+
+
 def test_a_child_that_the_api_server_refuses_is_told_and_what_serves_goes_on(toy: Toy) -> None:
     refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
     status = plan(refused, toy.settings).status

@@ -9,7 +9,7 @@ from frazil_operator import names
 from frazil_operator.api import Model
 from frazil_operator.objects import controller, labels
 from frazil_operator.observed import Object, Observed
-from frazil_operator.plan.pods import answers, is_finished, is_ready, is_terminating
+from frazil_operator.plan.pods import answers, created, is_finished, is_ready, is_terminating
 from frazil_operator.revision import Revision
 from frazil_operator.rollout import Fleet
 
@@ -38,7 +38,7 @@ class Children:
             revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
             deployments={names.revision_of(d["metadata"]["name"]): d for d in kind("Deployment")},
             service=next(services, None),
-            pods=_by_revision(model, observed.pods),
+            pods=_by_revision(model, observed),
         )
 
     def fleets(self) -> dict[str, Fleet]:
@@ -63,13 +63,21 @@ class Children:
         )
 
 
-def _by_revision(model: Model, pods: Iterable[Object]) -> dict[str, tuple[Object, ...]]:
+def _by_revision(model: Model, observed: Observed) -> dict[str, tuple[Object, ...]]:
     """The serving pods; those that came to their end (evicted ones) count no more, nor those whose
     labels somebody took away, as one does to have a pod out of the Service and look at it."""
     found: dict[str, tuple[Object, ...]] = {}
-    for pod in pods:
-        said = labels(pod)
-        revision = said.get(names.REVISION)
-        if revision and said.get(names.SERVING) == model.name and not is_finished(pod):
+    for pod in observed.pods:
+        revision = labels(pod).get(names.REVISION)
+        own = labels(pod).get(names.SERVING) == model.name and not _is_former(pod, observed.model)
+        if revision and own and not is_finished(pod):
             found[revision] = (*found.get(revision, ()), pod)
     return found
+
+
+def _is_former(pod: Object, model: Object) -> bool:
+    """Whether a pod is left from a deleted model of the same name: it is older than this one.
+
+    Its owner cannot tell: that is a ReplicaSet, which the operator does not look at.
+    """
+    return created(pod) < created(model)

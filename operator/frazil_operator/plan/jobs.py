@@ -9,6 +9,7 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model
+from frazil_operator.objects import controller
 from frazil_operator.observed import Object
 from frazil_operator.plan.freeze import job_name, job_options
 from frazil_operator.plan.pods import (
@@ -61,9 +62,8 @@ def ended(job: Object, how: str) -> Mapping[str, Any]:
 
 
 def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
-    """The Job's own pods, the newest first."""
-    label, name = "batch.kubernetes.io/job-name", job["metadata"]["name"]
-    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(label) == name]
+    """The Job's own pods, the newest first; not those of a former Job of that name."""
+    own = [pod for pod in pods if controller(pod).get("uid") == job["metadata"]["uid"]]
     return sorted(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
 

@@ -62,9 +62,14 @@ def condition(body: Object, kind: str) -> Mapping[str, Any]:
     return next((c for c in conditions if c["type"] == kind), {})
 
 
+def created(body: Object) -> datetime:
+    """When the API server took the object in, to the second."""
+    return instant(body["metadata"]["creationTimestamp"])
+
+
 def age(pod: Object, now: datetime) -> float:
     """Seconds since the pod was created."""
-    return (now - instant(pod["metadata"]["creationTimestamp"])).total_seconds()
+    return (now - created(pod)).total_seconds()
 
 
 def instant(text: str) -> datetime:
