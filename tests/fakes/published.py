@@ -115,6 +115,25 @@ def loop_checkpoint(directory: Path, *, resource: bool) -> Path:
         return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
 
 
+def gathering_loop_checkpoint(directory: Path) -> Path:
+    """TF1: a loop of Enter and Exit that looks up a resource variable; ``ids`` [?] → ``y`` [?]."""
+    with _session() as session:
+        ids = tf1.placeholder(tf.int32, [None], name="ids")
+        table = tf1.get_variable("table", initializer=np.array([1, 2, 0]), use_resource=True)
+        tf1.disable_control_flow_v2()
+        try:
+            _, y = tf1.while_loop(
+                lambda i, _: i < 2,
+                lambda i, v: (i + 1, tf.gather(table, v)),
+                [tf.constant(0), tf.cast(ids, tf.int64)],
+            )
+        finally:
+            tf1.enable_control_flow_v2()
+        tf.identity(y, name="y")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
 def object_checkpoint(directory: Path) -> Path:
     """TF2: weights and a tree of Python objects, no graph."""
     holder = tf.train.Checkpoint(w=tf.Variable(weights(3)))

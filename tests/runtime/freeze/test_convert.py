@@ -172,6 +172,43 @@ def test_a_frozen_graph_is_frozen_again(frozen: Freeze) -> None:
     assert difference(models.weights(4, 2), answer(artifact, {"x": x})["y"], 1e-6) is None
 
 
+IDS = tf.TensorSpec([None], tf.int64, "ids")
+
+
+def looked_up_in_a_while_loop(directory: Path) -> Path:
+    def twice(ids: Any, table: Any) -> Arrays:
+        step = lambda i, v: (i + 1, tf.nn.embedding_lookup(table, v))  # noqa: E731
+        return {"y": tf.while_loop(lambda i, _: i < 2, step, [0, ids])[1]}
+
+    return models.module(directory, twice, IDS, table=np.array([1, 2, 0]))
+
+
+def looked_up_row_by_row(directory: Path) -> Path:
+    def each(ids: Any, table: Any) -> Arrays:
+        return {"y": tf.map_fn(lambda i: tf.gather(table, tf.gather(table, i)), ids)}
+
+    return models.module(directory, each, IDS, table=np.array([1, 2, 0]))
+
+
+@pytest.mark.parametrize(
+    ("builder", "fields"),
+    [
+        pytest.param(looked_up_in_a_while_loop, {}, id="a while_loop of TF2"),
+        pytest.param(looked_up_row_by_row, {}, id="map_fn"),
+        pytest.param(
+            models.gathering_loop_checkpoint, {"outputs": {"y": "y"}}, id="a while_loop of TF1"
+        ),
+    ],
+)
+def test_a_loop_may_look_up_a_variable(
+    builder: Any, fields: dict[str, Any], frozen: Freeze
+) -> None:
+    artifact = frozen(builder, **fields)
+    (ids,) = artifact.manifest.signatures["serving_default"].inputs
+    outputs = answer(artifact, {"ids": np.array([0, 1, 2], ids.dtype)})
+    assert outputs["y"].tolist() == [2, 0, 1]
+
+
 X = tf.TensorSpec([None, 2], tf.float32, "x")
 
 
