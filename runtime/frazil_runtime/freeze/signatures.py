@@ -77,6 +77,24 @@ def unfed(graph: GraphDef, signature: Signature) -> str | None:
     )
 
 
+def require(graph: GraphDef, signatures: Mapping[str, Signature]) -> None:
+    """Raise FreezeError (INVALID_CHECKPOINT) where a signature names a node that is not there."""
+    nodes = {node.name for node in graph.node}
+    for name, signature in signatures.items():
+        for tensor in (*signature.inputs, *signature.outputs):
+            if node_name(tensor.tensor) not in nodes:
+                raise absent(name, tensor)
+
+
+def absent(signature: str, tensor: Tensor) -> FreezeError:
+    """The error for a model whose signature names a tensor that its graph does not have."""
+    return FreezeError(
+        Exit.INVALID_CHECKPOINT,
+        f"signature {signature!r} has {tensor.name!r} at {tensor.tensor}, which is not in the "
+        "graph: the model was damaged or edited; export it again",
+    )
+
+
 def _require_nodes(graph: GraphDef, role: str, tensors: Mapping[str, str]) -> None:
     nodes = {node.name for node in graph.node}
     for alias, name in tensors.items():
