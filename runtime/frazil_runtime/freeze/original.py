@@ -53,7 +53,7 @@ class Original(Runner):
 
     def table(self, node: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Keys and values that a lookup table holds."""
-        keys, values = self.session.run(self._exports[node])
+        keys, values = self.fetch(self._exports[node], {}, f"reading the table {node}")
         return keys, values
 
     def vocabulary(self) -> list[bytes]:
@@ -72,7 +72,8 @@ class Original(Runner):
         try:
             if restore:
                 operation = self.graph.get_operation_by_name(restore.operation)
-                self.session.run(operation, {restore.filename: str(restore.prefix)})
+                prefix = {restore.filename: str(restore.prefix)}
+                self.fetch(operation, prefix, "restoring the variables")
         except tf.errors.OpError as error:
             raise FreezeError(
                 Exit.INVALID_CHECKPOINT,
