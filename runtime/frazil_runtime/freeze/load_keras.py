@@ -83,8 +83,9 @@ def _code(config: Any) -> Iterator[str]:
         yield f"the function {name}"
     elif kind and module and module.split(".")[0] not in ("keras", "builtins"):
         yield f"the class {module}.{kind}" + (f" (layer {name!r})" if name else "")
-    for child in config.values():
-        yield from _code(child)
+    for key, child in config.items():
+        if key != "compile_config":  # losses and metrics of the training: nothing loads them
+            yield from _code(child)
 
 
 def _rebuild(path: Path) -> tf.keras.Model:

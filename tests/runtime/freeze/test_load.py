@@ -68,6 +68,20 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
         ),
         pytest.param(
             models.checkpoint,
+            {"inputs": {"x": "x", "keep": "keep_prob"}, **DROPOUT_OFF},
+            Exit.INVALID_REQUEST,
+            ["keep stands in `inputs`", "`feeds`"],
+            id="an input that is fed a constant",
+        ),
+        pytest.param(
+            models.mixed_signatures,
+            {"inputs": {"x": "nowhere"}},
+            Exit.INVALID_REQUEST,
+            ["`inputs`", "only with `outputs`"],
+            id="inputs without outputs",
+        ),
+        pytest.param(
+            models.checkpoint,
             {"outputs": {"prob": "prob"}, "inputs": {"x": "x"}},
             Exit.TENSOR_NOT_FOUND,
             ["placeholders keep_prob", "`feeds`"],
@@ -114,6 +128,13 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
             Exit.UNSUPPORTED_MODEL,
             ["nodes python call Python code"],
             id="a Python function, by its node",
+        ),
+        pytest.param(
+            models.queue_checkpoint,
+            {"outputs": {"y": "y"}},
+            Exit.UNSUPPORTED_MODEL,
+            ["nodes batch (QueueDequeueManyV2) read from an input queue", "placeholder"],
+            id="an input queue, by its node",
         ),
         pytest.param(
             models.mixed_signatures,
