@@ -143,7 +143,7 @@ def _acceptance(runner: Runner, signature: Signature, probe: Probe) -> Callable[
         arrays = probe(sizes)
         feeds = {tensor.tensor: arrays[tensor.name] for tensor in signature.inputs}
         try:
-            _, shapes = runner.session.run(fetches, feeds)
+            _, shapes = runner.serve(signature, fetches, feeds)
         except (tf.errors.OpError, ValueError):
             return False
         needed = [kernel for _, kernel in windows]
