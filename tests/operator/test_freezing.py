@@ -143,7 +143,8 @@ def test_while_the_infrastructure_fails_the_story_is_told_once_and_the_pauses_gr
     pauses = []
     for _ in range(7):
         toy.pods.clear()
-        toy.job_pod(job(toy), terminated("publish", contract.Exit.RETRY, "the store cannot be reached"))
+        ended = terminated("publish", contract.Exit.RETRY, "the store cannot be reached")
+        toy.job_pod(job(toy), ended)
         toy.freeze(reason="BackoffLimitExceeded")
         toy.look()
         pauses.append(toy.plan().requeue_after or 0)
