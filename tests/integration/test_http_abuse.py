@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import numpy as np
@@ -13,6 +14,7 @@ import pytest_asyncio
 from fakes.http import Client, Site, http_site
 from fakes.models import NumpyEngine, manifest, model, tensor
 
+from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
 from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
@@ -26,6 +28,8 @@ INFER = "/v2/models/digits/infer"
 HEAD = b"POST /v1/models/digits:predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 ROWS = b'{"instances": [[1, 2]]}'
 TWICE = b'{"predictions":[[2.0,4.0]]}'
+EXPECT = b"Expect: 100-continue\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 EMPTY = b"\r\n\r\n"  # the line that ends a head
 MEGABYTE = b"1" * 1_000_000
 SHORT = Limits(bytes=1_000_000, seconds=0.2, linger_seconds=10)
@@ -148,6 +152,27 @@ async def test_a_body_that_drips_is_given_up(impatient: Site) -> None:
             dripping.cancel()
 
 
+async def test_a_body_that_stalls_is_given_up_however_much_has_come() -> None:
+    limits = Limits(seconds=0.2, bytes_per_second=0.001)
+    async with http_site(ENGINE, model(MODEL), limits) as site, site.connect() as client:
+        await client.send(HEAD % 2_000_000 + MEGABYTE)
+        await _is_given_up(client)
+
+
+async def test_a_body_that_drips_does_not_outlast_the_drain() -> None:
+    limits = Limits(seconds=0.2, bytes_per_second=0.001, linger_seconds=0.2)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        async with http_site(ENGINE, model(MODEL), limits) as site:
+            client = await stack.enter_async_context(site.connect())
+            await client.send(_asking(EXPECT, MEGABYTE).partition(EMPTY)[0] + EMPTY)
+            assert await client.reader.readuntil(EMPTY) == CONTINUE
+            dripping = group.create_task(_drip(client, b" "))
+            given_up = group.create_task(_is_given_up(client))
+            site.lifecycle.enter(State.DRAINING)
+        await given_up
+        dripping.cancel()
+
+
 async def test_a_head_that_drips_is_given_up(impatient: Site) -> None:
     async with impatient.connect() as client:
         await client.send(f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nX-Long: ".encode())
@@ -221,11 +246,11 @@ async def test_who_asks_for_another_protocol_is_answered_in_this_one(
 async def test_a_request_in_the_body_of_who_asks_for_another_protocol_is_no_request(
     site: Site, upgrade: bytes, chunked: bool
 ) -> None:
-    upgrade += b"Expect: 100-continue\r\n"
-    head, end, body = _asking(upgrade, HEAD % len(ROWS) + ROWS, chunked=chunked).partition(EMPTY)
+    request = _asking(upgrade + EXPECT, HEAD % len(ROWS) + ROWS, chunked=chunked)
+    head, end, body = request.partition(EMPTY)
     async with site.connect() as client:
         await client.send(head + end)
-        assert await client.reader.readuntil(EMPTY) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await client.reader.readuntil(EMPTY) == CONTINUE
         await client.send(body)
         assert (await client.reply()).status == 400  # a request is no JSON
         await client.send(b"GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

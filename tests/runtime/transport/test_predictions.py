@@ -15,6 +15,7 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.protocol import tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
@@ -46,7 +47,7 @@ def request(text: bytes) -> Request:
         return {"type": "http.request", "body": text, "more_body": False}
 
     length = str(len(text)).encode()
-    return Request("POST", "/", Body([(b"content-length", length)], receive, Limits()))
+    return Request("POST", "/", Body([(b"content-length", length)], receive, Limits(), Lifecycle()))
 
 
 def codec(seen: list[str]) -> Codec[Predict]:
