@@ -42,7 +42,10 @@ class Infer:
 
 
 def decode(body: bytes, manifest: Manifest) -> Infer:
-    """Read ``{"id"?, "parameters"?, "inputs": [tensor…], "outputs"?: [{"name"}…]}``."""
+    """Read ``{"id"?, "parameters"?, "inputs": [tensor…], "outputs"?: [{"name"}…]}``.
+
+    A field that is null is as good as absent: some clients write so what they do not set.
+    """
     document = _typed(documents.parse(body), dict, "the request")
     parameters = _field(document, "parameters", dict, {})
     name = _field(parameters, "signature_name", str, manifest.default_signature)
@@ -86,7 +89,7 @@ def _input(tensor: Tensor, record: Record) -> Array:
             f'input "{tensor.name}" has datatype {expected or "none"} ({tensor.dtype}), '
             f"got {documents.echo(datatype)}"
         )
-    if "data" not in record:
+    if record.get("data") is None:
         raise invalid(f'input "{tensor.name}" has no "data": tensors are read as JSON only')
     array = from_flat(tensor, _shape(tensor, _field(record, "shape", list)), record["data"])
     parameters = _field(record, "parameters", dict, {})
@@ -128,8 +131,8 @@ class _Required:
 
 
 def _field(record: Record, key: str, kind: type[T], default: Any = _Required) -> T:
-    if key in record:
-        return _typed(record[key], kind, f'"{key}"')
+    if (value := record.get(key)) is not None:
+        return _typed(value, kind, f'"{key}"')
     if default is _Required:
         raise invalid(f'"{key}" is missing in {documents.echo(record)}')
     fallback: T = default
