@@ -111,7 +111,7 @@ async def test_every_error_of_the_engine_has_its_status(
     answer = await Predictions(Failing(), metrics, threads).answer(
         codec([]), request(b'{"instances": [1]}')
     )
-    assert (answer.status, answer.body) == (code.value, b'{"error": "why"}')
+    assert (answer.status, answer.body) == (code.status, b'{"error": "why"}')
     assert counted(metrics, "serving_default", code.name)
 
 
