@@ -17,7 +17,13 @@ from frazil_runtime.transport.bodies import Body, Limits
 from frazil_runtime.transport.connections import EXPIRES
 from frazil_runtime.transport.predictions import Infers, Predictions
 from frazil_runtime.transport.requests import CLOSE, Answer, Request, respond
-from frazil_runtime.transport.routes import Handler, make_routes, no_such_path, wrong_method
+from frazil_runtime.transport.routes import (
+    Handler,
+    canonical,
+    make_routes,
+    no_such_path,
+    wrong_method,
+)
 from frazil_runtime.transport.server import Message, Receive, Send
 
 # One long document must not hold up the next; more threads would only share the interpreter.
@@ -54,7 +60,7 @@ class HttpApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         body = Body(scope["headers"], receive, self._limits, self._lifecycle)
-        request = Request(scope["method"], scope["path"], body)
+        request = Request(scope["method"], canonical(scope["path"]), body)
         try:
             answer = await self._handler(request)(request)
         except Exception:

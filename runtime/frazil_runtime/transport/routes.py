@@ -17,9 +17,17 @@ from frazil_runtime.transport.requests import JSON, Answer, Request
 Handler = Callable[[Request], Awaitable[Answer]]
 Routes = Mapping[str, Mapping[str, Handler]]
 
-_V1_MODEL: Final = re.compile(
-    r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-    r"(?P<call>:classify|:regress|:predict)?(?:/metadata)?"
+# What is asked with POST and with GET, as of TensorFlow Serving's http_rest_api_util.cc.
+_V1_VERSION: Final = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_V1_CALL: Final = re.compile(
+    rf"/v1/models/(?P<model>[^/:]+){_V1_VERSION}:(?:classify|regress|predict)", re.ASCII
+)
+_V1_STATUS: Final = re.compile(
+    rf"/v1/models(?:/(?P<model>[^/:]+))?{_V1_VERSION}(?:/metadata)?", re.ASCII
+)
+# Every other group is a word of the protocol, not a name.
+_V1_ANY_CASE: Final = re.compile(
+    r"(/v1/models/?)([^/:]*)(?:(/versions/|/labels/)([^/:]*))?(:\w+|/metadata)?", re.ASCII | re.I
 )
 _V2_MODEL: Final = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?.*")
 
@@ -31,23 +39,32 @@ def make_routes(model: ModelInfo, lifecycle: Lifecycle, predictions: Predictions
     )
 
 
+def canonical(path: str) -> str:
+    """The path with the words of v1, but no names, in lower case: it reads them in any."""
+    if match := _V1_ANY_CASE.fullmatch(path):
+        words = match.groups(default="")
+        return "".join(word if at % 2 else word.lower() for at, word in enumerate(words))
+    return path
+
+
 async def no_such_path(model: ModelInfo, request: Request) -> Answer:
     """Why a path is none, in the words of its protocol."""
-    if match := _V1_MODEL.fullmatch(request.path):
-        return Answer.of_error(_v1_miss(model, **match.groupdict()))
+    if _is_v1(request):
+        return Answer.of_error(_v1_miss(model, request))
     if match := _V2_MODEL.fullmatch(request.path):
         return Answer.of_error(_v2_miss(model, **match.groupdict()))
-    return Answer.of_error(_not_found(f"Malformed request: {request.method} {request.path}"))
+    return Answer.of_error(_not_found(_malformed(request)))
 
 
 async def wrong_method(methods: Mapping[str, Handler], request: Request) -> Answer:
-    """OPTIONS tells the methods; any other is refused."""
+    """OPTIONS tells the methods; any other is refused, in v1 as what is no request at all."""
     allowed = sorted({"OPTIONS", *methods} | ({"HEAD"} if "GET" in methods else set()))
     allow = (b"allow", ", ".join(allowed).encode())
     if request.method == "OPTIONS":
         return Answer(200, headers=(allow,))
-    text = f"Malformed request: {request.method} {request.path}"
-    return Answer(405, documents.error(text), (JSON, allow))
+    if _is_v1(request):
+        return Answer.of_error(invalid(_malformed(request)))
+    return Answer(405, documents.error(_malformed(request)), (JSON, allow))
 
 
 def _tf_serving_routes(
@@ -126,13 +143,26 @@ def _json(record: object, status: int = 200) -> Answer:
     return Answer(status, documents.write(record))
 
 
-def _v1_miss(
-    served: ModelInfo, model: str, version: str | None, label: str | None, call: str | None
-) -> InferenceError:
+def _is_v1(request: Request) -> bool:
+    return request.path[:4].lower() == "/v1/"
+
+
+def _malformed(request: Request) -> str:
+    return f"Malformed request: {request.method} {request.path}"
+
+
+def _v1_miss(served: ModelInfo, request: Request) -> InferenceError:
     """TensorFlow Serving's texts; a call and a question about the model have different ones."""
+    call = request.method == "POST"
+    match = (_V1_CALL if call else _V1_STATUS).fullmatch(request.path)
+    if match is None or request.method not in ("POST", "GET", "HEAD"):
+        return invalid(_malformed(request))
+    model, version, label = match["model"], match["version"], match["label"]
+    if model is None:
+        return invalid("Missing model name in request.")
     if label is not None:
         return invalid(f"Unrecognized servable version label: {label}")
-    if call is not None:
+    if call:
         which = f"Latest({model})" if version is None else f"Specific({model}, {version})"
         return _not_found(f"Servable not found for request: {which}")
     if model == served.name:
