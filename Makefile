@@ -24,7 +24,7 @@ setup: .venv/complete ## Make .venv from the lock files
 
 lock: setup ## Write requirements/*.lock anew (UPGRADE=--upgrade: with the newest of everything)
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file requirements/dev.lock
-	for extra in operator runtime freeze; do \
+	for extra in operator runtime freeze client; do \
 	  $(COMPILE_AS_DEV) pyproject.toml --extra $$extra --output-file requirements/$$extra.lock; done
 	$(COMPILE_AS_DEV) --group build --output-file requirements/build.lock
 	$(COMPILE) $(UPGRADE) --group go --output-file requirements/go.lock

@@ -22,6 +22,7 @@ from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Served
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
@@ -118,7 +119,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         lifecycle.enter(State.WARMING)
         await _unless_stopped(warm_up(engine, loaded.samples), signals)
         _describe(metrics, lifecycle, engine, loaded.model, settings)
-        app = HttpApp(engine, loaded.model, metrics, lifecycle)
+        app = HttpApp({loaded.model.name: Served(loaded.model, engine)}, metrics, lifecycle)
         rooms.callback(app.close)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))

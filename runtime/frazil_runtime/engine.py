@@ -34,18 +34,28 @@ class InferRequest:
 
     ``inputs`` maps the signature's input names to arrays of the manifest's dtypes; strings are
     object arrays of ``bytes``. ``outputs`` selects from the signature's outputs; empty means all.
+    ``timeout`` is in how many seconds the client will be gone (None: it waits), ``priority`` the
+    Triton protocol's (0: the default, 1: the highest), ``stored`` False where the output cache is
+    neither to be read nor written.
     """
 
     signature: str
     inputs: Mapping[str, Array]
     outputs: tuple[str, ...] = ()
+    timeout: float | None = None
+    priority: int = 0
+    stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class InferResponse:
-    """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only."""
+    """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only.
+
+    ``cache`` is what the output cache had to do with it: ``hit``, ``miss`` or ``off``.
+    """
 
     outputs: dict[str, Array]
+    cache: str = "off"
 
 
 class Runs(Protocol):

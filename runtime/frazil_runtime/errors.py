@@ -21,11 +21,15 @@ class Code(Enum):
 
 
 class InferenceError(Exception):
-    """A request that is answered with an error; the message goes to the client."""
+    """A request that is answered with an error; the message goes to the client.
 
-    def __init__(self, code: Code, message: str) -> None:
+    ``retry_after`` is in how many seconds another try may fare better; None where none will.
+    """
+
+    def __init__(self, code: Code, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after = retry_after
 
 
 def invalid(message: str) -> InferenceError:

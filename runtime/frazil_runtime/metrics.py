@@ -26,17 +26,17 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._signatures: frozenset[str] = frozenset()
+        self._signatures: dict[str, frozenset[str]] = {}
         self._requests = Counter(
             "frazil_requests",
             "Requests answered, by outcome: OK or a gRPC status code",
-            ("protocol", "signature", "code"),
+            ("model", "protocol", "signature", "code"),
             registry=self._registry,
         )
         self._durations = Histogram(
             "frazil_request_duration_seconds",
             "From the request's arrival to its answer",
-            ("protocol", "signature"),
+            ("model", "protocol", "signature"),
             buckets=_BUCKETS,
             registry=self._registry,
         )
@@ -55,18 +55,18 @@ class Metrics:
             registry=self._registry,
         )
 
-    def observe(self, protocol: str, signature: str, code: str, seconds: float) -> None:
+    def observe(self, model: str, protocol: str, signature: str, code: str, seconds: float) -> None:
         """Count one answered request. A signature the model lacks is counted as ``""``:
 
         the label's values are bounded by the model, not by what clients think of.
         """
-        known = signature if signature in self._signatures else ""
-        self._requests.labels(protocol, known, code).inc()
-        self._durations.labels(protocol, known).observe(seconds)
+        known = signature if signature in self._signatures[model] else ""
+        self._requests.labels(model, protocol, known, code).inc()
+        self._durations.labels(model, protocol, known).observe(seconds)
 
     def serves(self, model: ModelInfo) -> None:
-        """Name the model once it is loaded."""
-        self._signatures = frozenset(model.manifest.signatures)
+        """Name a model once it is loaded."""
+        self._signatures[model.name] = frozenset(model.manifest.signatures)
         digest = model.manifest.digest
         self._model.labels(model.name, model.version, model.revision, digest).set(1)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Infers, Served
 from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
-from frazil_runtime.transport.predictions import Infers
 from frazil_runtime.transport.server import serving
 
 
@@ -117,7 +117,9 @@ async def http_site(
     Observed.lifetime = staticmethod(lambda: 30.0)
     Observed.head_seconds = head_seconds
     Observed.stall_seconds = stall_seconds
-    app = HttpApp(engine, model, metrics, lifecycle, limits=limits, clock=clock)
+    app = HttpApp(
+        {model.name: Served(model, engine)}, metrics, lifecycle, limits=limits, clock=clock
+    )
     async with serving(app, listener, Observed):
         yield Site(listener.getsockname()[1], lifecycle, metrics, clock, lost)
     app.close()

@@ -284,9 +284,9 @@ async def test_every_prediction_is_counted() -> None:
         await client.post("/v2/models/digits/infer", json={"inputs": [X]})
     lines = site.metrics.render().decode().splitlines()
     for labels in (
-        'code="OK",protocol="tensorflow-serving",signature="serving_default"',
-        'code="INVALID_ARGUMENT",protocol="tensorflow-serving",signature=""',
-        'code="OK",protocol="open-inference",signature="serving_default"',
+        'code="OK",model="digits",protocol="tensorflow-serving",signature="serving_default"',
+        'code="INVALID_ARGUMENT",model="digits",protocol="tensorflow-serving",signature=""',
+        'code="OK",model="digits",protocol="open-inference",signature="serving_default"',
     ):
         assert f"frazil_requests_total{{{labels}}} 1.0" in lines
 

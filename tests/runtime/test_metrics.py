@@ -28,20 +28,22 @@ def key(name: str, *labels: str) -> tuple[str, frozenset[str]]:
 def test_a_request_is_counted_by_outcome_and_timed() -> None:
     metrics = Metrics()
     metrics.serves(MODEL)
-    metrics.observe("v1", "predict", "OK", 0.25)
-    metrics.observe("v1", "predict", "INVALID_ARGUMENT", 0.5)
+    metrics.observe("digits", "v1", "predict", "OK", 0.25)
+    metrics.observe("digits", "v1", "predict", "INVALID_ARGUMENT", 0.5)
     found = samples(metrics)
-    assert found[key("frazil_requests_total", "v1", "predict", "OK")] == 1
-    assert found[key("frazil_requests_total", "v1", "predict", "INVALID_ARGUMENT")] == 1
-    assert found[key("frazil_request_duration_seconds_count", "v1", "predict")] == 2
-    assert found[key("frazil_request_duration_seconds_sum", "v1", "predict")] == 0.75
+    assert found[key("frazil_requests_total", "digits", "v1", "predict", "OK")] == 1
+    assert found[key("frazil_requests_total", "digits", "v1", "predict", "INVALID_ARGUMENT")] == 1
+    assert found[key("frazil_request_duration_seconds_count", "digits", "v1", "predict")] == 2
+    assert found[key("frazil_request_duration_seconds_sum", "digits", "v1", "predict")] == 0.75
 
 
 def test_clients_cannot_make_new_series() -> None:
     metrics = Metrics()
     metrics.serves(MODEL)
-    metrics.observe("v2", "made up", "INVALID_ARGUMENT", 0.1)
-    assert samples(metrics)[key("frazil_requests_total", "v2", "", "INVALID_ARGUMENT")] == 1
+    metrics.observe("digits", "v2", "made up", "INVALID_ARGUMENT", 0.1)
+    assert (
+        samples(metrics)[key("frazil_requests_total", "digits", "v2", "", "INVALID_ARGUMENT")] == 1
+    )
 
 
 def test_the_model_names_itself() -> None:

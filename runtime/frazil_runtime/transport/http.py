@@ -13,10 +13,11 @@ from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Models
 from frazil_runtime.transport.bodies import Body, Limits
 from frazil_runtime.transport.connections import EXPIRES
-from frazil_runtime.transport.predictions import Infers, Predictions
-from frazil_runtime.transport.requests import CLOSE, Answer, Request, respond
+from frazil_runtime.transport.predictions import Predictions
+from frazil_runtime.transport.requests import CLOSE, Answer, Headers, Request, respond
 from frazil_runtime.transport.routes import Handler, make_routes, no_such_path, wrong_method
 from frazil_runtime.transport.server import Message, Receive, Send
 
@@ -27,29 +28,31 @@ _CODEC_THREADS: Final = 2
 class HttpApp:
     """TensorFlow Serving's REST v1 and the Open Inference Protocol v2 on one port.
 
-    Every answer names the revision. It ends the connection while the process drains, once the
-    connection is old, and where the request's body was not read to its end.
+    Every answer about a model names its revision. It ends the connection while the process drains,
+    once the connection is old, and where the request's body was not read to its end.
     """
 
     def __init__(
         self,
-        engine: Infers,
-        model: ModelInfo,
+        models: Models,
         metrics: Metrics,
         lifecycle: Lifecycle,
         *,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._model = model
+        self._models = models
         self._lifecycle = lifecycle
         self._limits = limits or Limits()
         self._clock = clock
         self._threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="codec")
-        self._routes = make_routes(model, lifecycle, Predictions(engine, metrics, self._threads))
-        revision = (REVISION_HEADER.lower().encode(), model.revision.encode())
-        self._open = (revision,)
-        self._closing = (revision, CLOSE)
+        self._routes = make_routes(models, lifecycle, Predictions(metrics, self._threads))
+        # What is about the server is about its model, where there is only one.
+        only = next(iter(models.values())).info if len(models) == 1 else None
+        self._headers = {
+            path: _revision(route.model or only) for path, route in self._routes.items()
+        }
+        self._no_path = _revision(only)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,20 +63,26 @@ class HttpApp:
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
-        headers = self._closing if self._ends(scope) else self._open
-        await respond(request, answer, headers, send)
+        headers = self._headers.get(request.path, self._no_path)
+        await respond(request, answer, (*headers, CLOSE) if self._ends(scope) else headers, send)
 
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown(cancel_futures=True)
 
     def _handler(self, request: Request) -> Handler:
-        methods = self._routes.get(request.path)
-        if methods is None:
-            return partial(no_such_path, self._model)
+        route = self._routes.get(request.path)
+        if route is None:
+            return partial(no_such_path, self._models)
         method = "GET" if request.method == "HEAD" else request.method
-        return methods.get(method) or partial(wrong_method, methods)
+        return route.methods.get(method) or partial(wrong_method, route.methods)
 
     def _ends(self, scope: Message) -> bool:
         """Whether this answer is the connection's last: asked as late as can be."""
         return self._lifecycle.draining or self._clock() >= scope["state"][EXPIRES]
+
+
+def _revision(model: ModelInfo | None) -> Headers:
+    if model is None:
+        return ()
+    return ((REVISION_HEADER.lower().encode(), model.revision.encode()),)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from frazil_runtime.engine import Array, InferRequest, InferResponse
+from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Served
 from frazil_runtime.transport.requests import Answer, Request
 
 # From about here on, the work costs more than a hand-over to a thread and back.
@@ -31,13 +32,6 @@ class Call(Protocol):
 C = TypeVar("C", bound=Call)
 
 
-class Infers(Protocol):
-    """What is needed of an engine."""
-
-    async def infer(self, request: InferRequest) -> InferResponse:
-        """Run one request, or raise InferenceError."""
-
-
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics."""
@@ -50,12 +44,11 @@ class Codec(Generic[C]):
 class Predictions:
     """Answers predictions in any protocol. Long documents are read and written on ``threads``."""
 
-    def __init__(self, engine: Infers, metrics: Metrics, threads: Executor) -> None:
-        self._engine = engine
+    def __init__(self, metrics: Metrics, threads: Executor) -> None:
         self._metrics = metrics
         self._threads = threads
 
-    async def answer(self, codec: Codec[C], request: Request) -> Answer:
+    async def answer(self, served: Served, codec: Codec[C], request: Request) -> Answer:
         """Run one request; every way it ends is counted."""
         started = perf_counter()
         signature = ""
@@ -64,7 +57,7 @@ class Predictions:
             body = await request.body.read()
             call = await self._run(len(body), codec.decode, body)
             signature = call.request.signature
-            outputs = (await self._engine.infer(call.request)).outputs
+            outputs = (await served.engine.infer(call.request)).outputs
             size = sum(array.nbytes for array in outputs.values())
             text = await self._run(size, codec.encode, call, outputs)
             outcome = "OK"
@@ -76,7 +69,8 @@ class Predictions:
             outcome = Code.CANCELLED.name
             raise
         finally:
-            self._metrics.observe(codec.protocol, signature, outcome, perf_counter() - started)
+            seconds = perf_counter() - started
+            self._metrics.observe(served.info.name, codec.protocol, signature, outcome, seconds)
 
     async def _run(self, size: int, work: Callable[..., T], *arguments: Any) -> T:
         if size <= _INLINE_BYTES:

@@ -16,6 +16,7 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Infers, Served
 from frazil_runtime.protocol import tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
 from frazil_runtime.transport.bodies import Body, Limits
@@ -26,6 +27,10 @@ Array = npt.NDArray[Any]
 
 MODEL = manifest((tensor("x", "float32", (-1,)),), (tensor("y", "float32", (-1,)),))
 DOUBLE = NumpyEngine(MODEL, lambda inputs: {"y": inputs["x"] * 2})
+
+
+def served(engine: Infers) -> Served:
+    return Served(model(MODEL), engine)
 
 
 @pytest.fixture
@@ -64,7 +69,7 @@ def codec(seen: list[str]) -> Codec[Predict]:
 
 
 def counted(metrics: Metrics, signature: str, code: str) -> bool:
-    line = f'code="{code}",protocol="test",signature="{signature}"}} 1.0'
+    line = f'code="{code}",model="digits",protocol="test",signature="{signature}"}} 1.0'
     return line in metrics.render().decode()
 
 
@@ -72,8 +77,8 @@ async def test_a_short_document_is_read_and_written_in_place(
     threads: Executor, metrics: Metrics
 ) -> None:
     seen: list[str] = []
-    answer = await Predictions(DOUBLE, metrics, threads).answer(
-        codec(seen), request(b'{"instances": [1]}')
+    answer = await Predictions(metrics, threads).answer(
+        served(DOUBLE), codec(seen), request(b'{"instances": [1]}')
     )
     assert (answer.status, answer.body) == (200, b'{"predictions":[2.0]}')
     assert seen == ["MainThread", "MainThread"]
@@ -85,7 +90,7 @@ async def test_a_long_document_leaves_the_event_loop_free(
 ) -> None:
     seen: list[str] = []
     text = b'{"instances": [%s]}' % b",".join([b"1"] * 50_000)
-    answer = await Predictions(DOUBLE, metrics, threads).answer(codec(seen), request(text))
+    answer = await Predictions(metrics, threads).answer(served(DOUBLE), codec(seen), request(text))
     assert answer.status == 200
     assert seen == ["codec", "codec"]
 
@@ -93,7 +98,7 @@ async def test_a_long_document_leaves_the_event_loop_free(
 async def test_what_cannot_be_read_is_counted_without_a_signature(
     threads: Executor, metrics: Metrics
 ) -> None:
-    answer = await Predictions(DOUBLE, metrics, threads).answer(codec([]), request(b"{}"))
+    answer = await Predictions(metrics, threads).answer(served(DOUBLE), codec([]), request(b"{}"))
     assert answer.status == 400
     assert answer.body == b"""{"error": "Missing 'inputs' or 'instances' key"}"""
     assert counted(metrics, "", "INVALID_ARGUMENT")
@@ -107,8 +112,8 @@ async def test_every_error_of_the_engine_has_its_status(
         async def infer(self, _: InferRequest) -> InferResponse:
             raise InferenceError(code, "why")
 
-    answer = await Predictions(Failing(), metrics, threads).answer(
-        codec([]), request(b'{"instances": [1]}')
+    answer = await Predictions(metrics, threads).answer(
+        served(Failing()), codec([]), request(b'{"instances": [1]}')
     )
     assert (answer.status, answer.body) == (code.value, b'{"error": "why"}')
     assert counted(metrics, "serving_default", code.name)
@@ -117,7 +122,8 @@ async def test_every_error_of_the_engine_has_its_status(
 async def test_a_bug_is_counted_and_raised(threads: Executor, metrics: Metrics) -> None:
     broken = NumpyEngine(MODEL, lambda inputs: {"y": np.asarray(1 // 0)})
     with pytest.raises(ZeroDivisionError):
-        await Predictions(broken, metrics, threads).answer(
+        await Predictions(metrics, threads).answer(
+            served(broken),
             Codec("test", partial(tf_serving.decode, manifest=MODEL), tf_serving.encode),
             request(b'{"instances": [1]}'),
         )
