@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frazil_runtime.contract import TERMINATION_LIMIT, USER_ERRORS, Exit, FreezeResult
+from frazil_runtime.contract import (
+    TERMINATION_LIMIT,
+    USER_ERRORS,
+    Batching,
+    Exit,
+    FreezeResult,
+    Policy,
+)
 
 DONE = FreezeResult(
     artifact="sha256-" + "0" * 64,
@@ -74,3 +81,45 @@ def test_exit_codes_are_known_by_their_reasons() -> None:
     assert Exit.RETRY not in USER_ERRORS
     # podFailurePolicy lists these: they must be codes that no shell or signal produces.
     assert all(10 <= code < 126 for code in USER_ERRORS)
+
+
+def test_a_policy_and_a_batching_survive_the_way_to_the_pod() -> None:
+    policy = Policy(number=7, order="Fifo", output_cache_mode="Always", epoch=3)
+    assert Policy.from_json(policy.to_json()) == policy
+    batching = Batching(max_batch_size=8, max_delay_milliseconds=2.5)
+    assert Batching.from_json(batching.to_json()) == batching
+
+
+def test_what_a_policy_leaves_out_has_its_default_and_what_it_adds_is_passed_over() -> None:
+    assert Policy.from_json('{"number": 2, "of a later version": []}') == Policy(number=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[]", id="no object"),
+        pytest.param("{", id="no JSON"),
+        pytest.param('{"number": "7"}', id="a number that is text"),
+        pytest.param('{"max_bytes": -1}', id="a number below 0"),
+        pytest.param('{"caching": 1}', id="a truth that is a number"),
+        pytest.param('{"aging_seconds": NaN}', id="a number that is none"),
+        pytest.param('{"order": "Lifo"}', id="an order that is none"),
+        pytest.param('{"output_cache_mode": "On"}', id="a mode that is none"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Policy.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("policy", "cached"),
+    [
+        pytest.param(Policy(), False, id="no word yet of the accuracy"),
+        pytest.param(Policy(caching=True), True, id="accurate enough"),
+        pytest.param(Policy(output_cache_mode="Always"), True, id="always"),
+        pytest.param(Policy(output_cache_mode="Off", caching=True), False, id="off"),
+    ],
+)
+def test_when_outputs_are_cached(policy: Policy, cached: bool) -> None:
+    assert policy.caches_outputs is cached
