@@ -46,11 +46,11 @@ async def test_the_first_one_makes_it(server: ApiServer, cluster: Cluster) -> No
 async def test_the_second_waits_until_the_first_lets_it_go(
     server: ApiServer, cluster: Cluster
 ) -> None:
-    async with AsyncExitStack() as first, asyncio.timeout(10):
+    async with AsyncExitStack() as first, AsyncExitStack() as second, asyncio.timeout(10):
         await first.enter_async_context(lease(cluster, "one").held())
         # Far longer than the test may take: only letting it go can help.
-        second = lease(cluster, "two", replace(QUICK, duration=3600))
-        entering = asyncio.create_task(second.held().__aenter__())
+        patient = lease(cluster, "two", replace(QUICK, duration=3600))
+        entering = asyncio.create_task(second.enter_async_context(patient.held()))
         looks = server.requests.count(LOOK)
         await server.until(lambda: server.requests.count(LOOK) >= looks + 2)
         assert holder(server) == "one"
@@ -62,8 +62,8 @@ async def test_the_second_waits_until_the_first_lets_it_go(
 async def test_a_holder_that_died_is_followed_when_its_lease_has_run_out(
     server: ApiServer, cluster: Cluster
 ) -> None:
-    await lease(cluster, "dead").held().__aenter__()
-    async with asyncio.timeout(10), lease(cluster, "next").held():
+    # Nobody renews the first one's.
+    async with lease(cluster, "dead").held(), asyncio.timeout(10), lease(cluster, "next").held():
         assert holder(server) == "next"
         assert server.objects["leases", *PLACE]["spec"]["leaseTransitions"] == 2
 
@@ -72,8 +72,8 @@ async def test_the_same_pod_takes_its_own_up_again_at_once(
     server: ApiServer, cluster: Cluster
 ) -> None:
     forever = replace(QUICK, duration=3600)
-    await lease(cluster, "pod-1", forever).held().__aenter__()
-    async with asyncio.timeout(10), lease(cluster, "pod-1", forever).held():
+    first, again = (lease(cluster, "pod-1", forever) for _ in range(2))
+    async with first.held(), asyncio.timeout(10), again.held():
         assert server.objects["leases", *PLACE]["spec"]["leaseTransitions"] == 1
 
 
@@ -89,19 +89,19 @@ async def test_who_cannot_renew_gives_up_before_another_may_start(
     server: ApiServer, cluster: Cluster
 ) -> None:
     held = lease(cluster, "one")
-    await held.held().__aenter__()
-    server.refusals["PUT", "Lease"] = [500] * 100
-    with pytest.raises(LeaseLostError, match=r"could not be renewed in 0\.3 s"):
-        await held.keep()
+    async with held.held():
+        server.refusals["PUT", "Lease"] = [500] * 100
+        with pytest.raises(LeaseLostError, match=r"could not be renewed in 0\.3 s"):
+            await held.keep()
 
 
 async def test_who_lost_it_to_another_does_not_take_it_back(
     server: ApiServer, cluster: Cluster
 ) -> None:
     held = lease(cluster, "one")
-    await held.held().__aenter__()
-    live = server.objects["leases", *PLACE]
-    await server.put({**live, "spec": {**live["spec"], "holderIdentity": "two"}})
-    with pytest.raises(LeaseLostError):
-        await held.keep()
-    assert holder(server) == "two"
+    async with held.held():
+        live = server.objects["leases", *PLACE]
+        await server.put({**live, "spec": {**live["spec"], "holderIdentity": "two"}})
+        with pytest.raises(LeaseLostError):
+            await held.keep()
+        assert holder(server) == "two"
