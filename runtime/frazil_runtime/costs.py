@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,12 +37,19 @@ class Costs:
         self._classes: OrderedDict[Hashable, _Class] = OrderedDict()
         self._seeds: dict[Hashable, _Class] = {}
 
-    def seed(self, signature: Hashable, seconds: dict[int, float]) -> None:
-        """What the warm-up measured: seconds by number of rows (1, 2, 4 …)."""
-        quick = all(each < QUICK_SECONDS for each in seconds.values())
-        known = _Class(dict(seconds), misses=0.0 if quick else 1.0)
-        known.best = self._best(known)
-        self._seeds[signature] = known
+    def seed(self, model: str, seconds: Mapping[str, Mapping[int, float]]) -> None:
+        """What the warm-up measured: seconds by signature and number of rows (1, 2, 4 …)."""
+        for signature, by_rows in seconds.items():
+            known = _Class(dict(by_rows))
+            known.best = self._best(known)
+            known.misses = 0.0 if by_rows[known.best] < QUICK_SECONDS else 1.0
+            self._seeds[model, signature] = known
+
+    @property
+    def largest(self) -> float:
+        """Seconds that a full batch of the costliest signature takes, by the warm-up; 0: none."""
+        rows = self.sizes[-1]
+        return max((self.expected((key, None), rows) for key in self._seeds), default=0.0)
 
     def observe(self, key: tuple[Hashable, ...], rows: int, wall: float, cpu: float) -> None:
         """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed.

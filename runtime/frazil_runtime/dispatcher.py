@@ -44,6 +44,7 @@ class Dispatcher:
         self.costs = Costs(batching.max_batch_size)
         self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
         self.in_flight = 0  # jobs taken and not yet ended
+        self.refused = 0
         self._workers, self._watchdog = Workers(slots), Watchdog()
         self._delay = batching.max_delay_milliseconds / 1000
         self._endless = endless_seconds
@@ -86,7 +87,11 @@ class Dispatcher:
             self._forget(job)
 
     def refusal(self) -> InferenceError:
-        """What the refused are told. The advice is spread, or all would come back at once."""
+        """What one more that is refused is told.
+
+        The advice is spread, or all would come back at once.
+        """
+        self.refused += 1
         wait = self.scheduler.wait(self.running)
         return InferenceError(
             Code.RESOURCE_EXHAUSTED,
