@@ -48,8 +48,11 @@ class Costs:
     @property
     def largest(self) -> float:
         """Seconds that a full batch of the costliest signature takes, by the warm-up; 0: none."""
-        rows = self.sizes[-1]
-        return max((self.expected((key, None), rows) for key in self._seeds), default=0.0)
+        rows = {
+            key: self.sizes[-1] if len(known.seconds) > 1 else 1
+            for key, known in self._seeds.items()
+        }
+        return max((self.expected((key, None), most) for key, most in rows.items()), default=0.0)
 
     def observe(self, key: tuple[Hashable, ...], rows: int, wall: float, cpu: float) -> None:
         """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed.

@@ -6,6 +6,7 @@ request → checked → output cache → line → run, together with others → 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.dispatcher import Dispatcher
+from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.flights import Flight
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
@@ -63,13 +64,20 @@ class InferResponse:
 class Engine:
     """What all models of a process share: the line, the slots, the memory, the policy."""
 
-    def __init__(self, slots: int, batching: Batching, policy: Policy) -> None:
+    def __init__(
+        self,
+        slots: int,
+        batching: Batching,
+        policy: Policy,
+        *,
+        endless_seconds: float = ENDLESS_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.slots = slots
-        self.batching = batching
-        self.dispatcher = Dispatcher(slots, batching)
+        self.dispatcher = Dispatcher(slots, batching, endless_seconds=endless_seconds, clock=clock)
         self.cache = OutputCache()
         self.policy = policy
-        self._hosted: list[Hosted] = []
+        self._hosted: dict[str, Hosted] = {}
         self.bytes = 0  # of requests that are being received, wait or run
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
@@ -94,16 +102,16 @@ class Engine:
     def host(self, name: str, manifest: Manifest, make: Callable[[], Runs]) -> ModelEngine:
         """Take a model in; ``make`` makes its session, now and where one has to be replaced."""
         hosted = Hosted(name, manifest, make, Statistics())
-        self._hosted.append(hosted)
+        self._hosted[name] = hosted
         return ModelEngine(self, hosted)
 
     @property
     def statistics(self) -> dict[str, Statistics]:
         """Of each model, by its name."""
-        return {hosted.name: hosted.statistics for hosted in self._hosted}
+        return {hosted.name: hosted.statistics for hosted in self._hosted.values()}
 
     @contextmanager
-    def reserve(self, hosted: Hosted, size: int | None) -> Iterator[None]:
+    def reserve(self, model: str, size: int | None) -> Iterator[None]:
         """Count a request of ``size`` bytes (None: not known yet) for as long as the block lasts.
 
         InferenceError at once where it would be refused anyway: there are too many bytes, or too
@@ -116,7 +124,7 @@ class Engine:
                 f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
                 retry_after=self.dispatcher.refusal().retry_after,
             )
-        if self.dispatcher.would_refuse(hosted):
+        if self.dispatcher.would_refuse(self._hosted[model]):
             raise self.dispatcher.refusal()
         self.bytes += size
         try:
@@ -132,7 +140,7 @@ class Engine:
 
     def close(self) -> None:
         """End the runs that nobody waits for any more, and start nothing more."""
-        for hosted in self._hosted:
+        for hosted in self._hosted.values():
             hosted.session.close()
         self.dispatcher.close()
         self._hashing.shutdown(cancel_futures=True)
