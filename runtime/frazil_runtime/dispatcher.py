@@ -61,8 +61,10 @@ class Dispatcher:
     @property
     def running(self) -> float:
         """Seconds of session time that the runs under way are expected to take yet."""
+        if not self._runs:
+            return 0.0
         now = self._clock()
-        return sum(max(0.0, run.started + run.expected - now) for run in self._runs)
+        return sum([max(0.0, run.started + run.expected - now) for run in self._runs])
 
     def apply(self, policy: Policy) -> None:
         """Follow another policy; what waits already keeps its place."""
@@ -74,7 +76,7 @@ class Dispatcher:
     def submit(self, job: Job) -> None:
         """Put a job in line; whoever has to leave for it, itself perhaps, is refused."""
         job.arrived, job.left = self._clock(), job.rows
-        job.quick = not job.hosted.manifest.loops and self.costs.is_quick(job.kind)
+        job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
         piece = self._piece(job, 0, job.rows, self._group(job))
         for leaving in self.scheduler.admit(piece, self.running):
@@ -103,8 +105,7 @@ class Dispatcher:
         """Whether the least request of this model would be refused now."""
         if not self.scheduler:
             return False
-        kind = ((hosted.name, hosted.manifest.default_signature), None)
-        cost = self.costs.expected(kind, 1)
+        cost = self.costs.least(hosted.name, hosted.manifest.default_signature)
         return self.scheduler.would_refuse(self._clock(), cost, self.running)
 
     def close(self) -> None:
@@ -159,29 +160,26 @@ class Dispatcher:
             return False
         together = self.scheduler.together(piece.group)
         due, now = min(each.arrived for each in together) + self._delay, self._clock()
-        if now >= due or sum(each.rows for each in together) >= self._best(piece):
+        if now >= due or sum(each.rows for each in together) >= piece.job.cost.best:
             return False
         if not now < self._wake_at <= due:
             self._wake_at = due
             self._loop.call_later(due - now, self._schedule)
         return True
 
-    def _best(self, piece: Piece) -> int:
-        return self.costs.best_size(piece.job.kind)
-
     def _form(self, first: Piece) -> Run:
         """Take the rows of the next run out of the line."""
         job = first.job
         if job.batchable and not first.alone:
-            formed = batcher.form(self.scheduler.together(first.group), self._best(first))
+            formed = batcher.form(self.scheduler.together(first.group), job.cost.best)
         else:
             formed = [(first, first.rows)]
         parts = [Part(piece, piece.start, rows) for piece, rows in formed]
-        expected = self.costs.expected(job.kind, sum(part.rows for part in parts))
-        now = self._clock()
+        rows, now = sum([part.rows for part in parts]), self._clock()
         for part in parts:
             self._take(part, now)
-        run = Run(job.hosted, job.signature, job.hosted.session, parts, expected, now)
+        session, expected = job.hosted.session, job.cost.expected(rows)
+        run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
         self._runs.add(run)
         return run
 
@@ -191,9 +189,11 @@ class Dispatcher:
             job.started = now
             job.hosted.statistics.queue.add(now - job.arrived)
         left = piece.rows - part.rows
-        piece.start += part.rows
-        self.scheduler.retake(piece, left, self.costs.expected(job.kind, left))
-        if not left:
+        if left:
+            piece.start += part.rows
+            self.scheduler.retake(piece, left, job.cost.expected(left))
+        else:
+            self.scheduler.remove(piece)
             job.pieces.discard(piece)
             self._quick -= job.quick
 
@@ -219,14 +219,13 @@ class Dispatcher:
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
         self._seconds += outcome.wall
-        if any(part.piece.again for part in run.parts):
+        if run.parts[0].piece.again:  # as are all, or none
             self._seconds_again += outcome.wall
         if isinstance(outcome.result, Exception):
             self._failed(run, outcome.result, outcome.wall)
             return
-        kind, rows = run.parts[0].piece.job.kind, run.rows
-        self.costs.observe(kind, rows, outcome.wall, outcome.cpu)
-        run.hosted.statistics.ran(rows, outcome.wall)
+        run.cost.observe(run.rows, outcome.wall, outcome.cpu)
+        run.hosted.statistics.ran(run.rows, outcome.wall)
         self._deliver(run, outcome.result)
 
     def _deliver(self, run: Run, outputs: list[Array]) -> None:
@@ -238,6 +237,9 @@ class Dispatcher:
         found = batcher.split(outputs, [part.rows for part in run.parts])
         for part, rows in zip(run.parts, found, strict=True):
             job = part.piece.job
+            if part.rows == job.rows:
+                self._end(job, rows)
+                continue
             job.results[part.start] = rows
             job.left -= part.rows
             if not job.left:
@@ -294,7 +296,7 @@ class Dispatcher:
     # Jobs.
 
     def _piece(self, job: Job, start: int, rows: int, group: Hashable) -> Piece:
-        cost = self.costs.expected(job.kind, rows)
+        cost = job.cost.expected(rows)
         piece = Piece(group, rows, cost, job.arrived, job.priority, job=job, start=start)
         job.pieces.add(piece)
         self._quick += job.quick

@@ -211,7 +211,8 @@ class ModelEngine:
             self._engine.dispatcher.abandon(job)
 
         flight = Flight(give_up)
-        job = Job.of(self.hosted, request.signature, inputs, done, request.priority)
+        costs = self._engine.dispatcher.costs
+        job = Job.of(self.hosted, request.signature, inputs, costs, done, priority=request.priority)
         if key is not None:
             self._flights[key] = flight
         self._engine.dispatcher.submit(job)

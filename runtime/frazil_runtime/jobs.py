@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy.typing as npt
 
+from frazil_runtime.costs import Cost, Costs, Kind
 from frazil_runtime.errors import InferenceError
-from frazil_runtime.manifest import Manifest, Signature
+from frazil_runtime.manifest import Manifest
 from frazil_runtime.scheduler import Item
 from frazil_runtime.statistics import Statistics
 
@@ -44,16 +45,20 @@ class Hosted:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One request on its way through. ``inputs`` are in feed order, ``rows`` is 1 where they are
-    not rows of a batch. ``done`` gets the outputs in fetch order, or what went wrong; None: nobody
-    waits any more."""
+    """One request on its way through.
+
+    ``inputs`` are in feed order; ``rows`` is 1 where they are not rows of a batch, ``kind`` is what
+    its cost depends on besides. ``done`` gets the outputs in fetch order, or what went wrong; None:
+    nobody waits any more.
+    """
 
     hosted: Hosted
     signature: str
     inputs: list[Array]
     rows: int
-    shapes: tuple[tuple[int, ...], ...]
+    kind: Kind
     batchable: bool
+    cost: Cost
     done: Callable[[Result], object] | None
     priority: int = 0
     quick: bool = False  # its runs end sooner than a thread could begin them
@@ -69,24 +74,18 @@ class Job:
         hosted: Hosted,
         name: str,
         inputs: list[Array],
+        costs: Costs,
         done: Callable[[Result], object],
+        *,
         priority: int = 0,
     ) -> Job:
         """A job of inputs that were checked. They are rows, which may be run with others, where the
         freezer has seen that this makes no difference and every input has equally many."""
-        signature: Signature = hosted.manifest.signatures[name]
-        sizes = {array.shape[:1] for array in inputs}
-        rows = sizes.pop()[0] if len(sizes) == 1 and sizes != {()} else 0
-        if signature.batchable and rows:
-            shapes = tuple(array.shape[1:] for array in inputs)
-            return cls(hosted, name, inputs, rows, shapes, True, done, priority)
-        shapes = tuple(array.shape for array in inputs)
-        return cls(hosted, name, inputs, 1, shapes, False, done, priority)
-
-    @property
-    def kind(self) -> tuple[Hashable, ...]:
-        """What its cost depends on, besides its rows."""
-        return (self.hosted.name, self.signature), self.shapes
+        rows = _common_rows(inputs) if hosted.manifest.signatures[name].batchable else 0
+        shapes = tuple([array.shape[1:] if rows else array.shape for array in inputs])
+        kind = ((hosted.name, name), shapes)
+        cost = costs.of(kind)
+        return cls(hosted, name, inputs, rows or 1, kind, rows > 0, cost, done, priority)
 
     def part(self, start: int, rows: int) -> list[Array]:
         """Some rows of every input, as views."""
@@ -124,14 +123,11 @@ class Run:
     signature: str
     session: Runs
     parts: list[Part]
+    rows: int  # of all parts
+    cost: Cost
     expected: float
     started: float
     overdue: bool = False  # it was ended, since it did not end by itself
-
-    @property
-    def rows(self) -> int:
-        """Of all parts."""
-        return sum(part.rows for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +137,11 @@ class Outcome:
     result: list[Array] | Exception
     wall: float
     cpu: float
+
+
+def _common_rows(inputs: Sequence[Array]) -> int:
+    """How many rows every input has; 0 where they differ, or one has none."""
+    if not inputs or not all(array.ndim for array in inputs):
+        return 0
+    rows = len(inputs[0])
+    return rows if all(len(array) == rows for array in inputs) else 0

@@ -120,8 +120,7 @@ class Scheduler(Generic[ItemT]):
         """A run has taken some of its rows: what is left is smaller, and so moves forward."""
         self.remove(item)
         item.rows, item.cost = rows, cost
-        if rows:
-            self.add(item)
+        self.add(item)
 
     def _key(self, arrived: float, cost: float, priority: int) -> float:
         rules = self.rules

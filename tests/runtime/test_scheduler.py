@@ -74,7 +74,7 @@ def test_a_part_that_was_run_moves_the_rest_forward() -> None:
     scheduler.add(small)
     scheduler.retake(large, rows=2, cost=0.1)
     assert order(scheduler) == [0.1, 0.5]
-    scheduler.retake(large, rows=0, cost=0.0)
+    scheduler.remove(large)
     assert order(scheduler) == [0.5]
     assert scheduler.work == pytest.approx(0.5)
 
