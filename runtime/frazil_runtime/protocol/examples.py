@@ -26,8 +26,7 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol.messages import Message, message_class
-from frazil_runtime.protocol.numbers import Numbers
-from frazil_runtime.protocol.tensors import is_b64
+from frazil_runtime.protocol.tensors import REGULAR, is_b64
 from frazil_runtime.validation import find_signature
 
 _EXAMPLE: Final = message_class("tensorflow.Example")
@@ -142,8 +141,8 @@ def _from_json(record: object) -> bytes:
 
 
 def _values(value: object) -> list[Any]:
-    if isinstance(value, Numbers):
-        return value.to_list()
+    if isinstance(value, REGULAR):
+        value = value.tolist()
     return value if isinstance(value, list) else [value]
 
 

@@ -19,7 +19,8 @@ from frazil_runtime.errors import invalid
 Message = Any  # protobuf makes the classes at run time
 
 
-def _load() -> DescriptorPool:
+def new_pool() -> DescriptorPool:
+    """A pool that holds the protocols' files, and may take more."""
     pool = DescriptorPool()
     descriptors = files("frazil_runtime").joinpath("protos/descriptors.binpb").read_bytes()
     for file in FileDescriptorSet.FromString(descriptors).file:
@@ -27,7 +28,7 @@ def _load() -> DescriptorPool:
     return pool
 
 
-POOL: Final = _load()
+POOL: Final = new_pool()
 
 
 def message_class(name: str) -> Message:
