@@ -78,7 +78,7 @@ async def _deserted(rpc: Rpc, patience: float, quiet_seconds: float) -> None:
     clients leave by age; that no new ones come is for the endpoint lists to see to.
     """
     end = monotonic() + patience
-    while (left := min(rpc.last + quiet_seconds, end) - monotonic()) > 0:
+    while (left := min(rpc.last + quiet_seconds, end) - monotonic()) > 0:  # noqa: ASYNC110 - it is for time to pass
         await asyncio.sleep(left)
 
 
