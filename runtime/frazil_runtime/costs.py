@@ -9,7 +9,7 @@ from typing import Final
 RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
 GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
 QUICK_SECONDS: Final = 100e-6  # a run that is expected to take less is done in place,
-MISS_SECONDS: Final = 250e-6  # unless too many take longer than a hand-over to a thread does
+MISS_SECONDS: Final = 1e-3  # unless too many take longer than a hand-over to a thread may
 RUN_OVERHEAD: Final = 100e-6  # of every run, however small: forming it, its tensors, a hand-over
 QUICK_MISSES: Final = 0.01
 CLASSES: Final = 256  # shape classes kept; what clients send decides how many there are
