@@ -17,15 +17,8 @@ from frazil_runtime.validation import check_inputs, check_outputs, find_signatur
 
 Array = npt.NDArray[Any]
 
-# TF_Code (tsl/c/tsl_status.h) of a failed run. What is missing here is the model's fault, or ours.
-_CODES: Final = {
-    1: Code.CANCELLED,
-    3: Code.INVALID_ARGUMENT,
-    4: Code.DEADLINE_EXCEEDED,
-    8: Code.RESOURCE_EXHAUSTED,
-    11: Code.INVALID_ARGUMENT,  # OUT_OF_RANGE: an index or a value in the request
-    12: Code.UNIMPLEMENTED,
-}
+# TF_Code (tsl/c/tsl_status.h) of a failed run: gRPC's numbers.
+_CODES: Final = {code.number: code for code in Code}
 
 
 @dataclass(frozen=True, slots=True)

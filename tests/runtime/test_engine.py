@@ -82,11 +82,12 @@ async def test_what_is_invalid_never_reaches_the_session(
     ("error", "code"),
     [
         pytest.param(TensorFlowError(3, "bad"), Code.INVALID_ARGUMENT, id="an invalid argument"),
-        pytest.param(TensorFlowError(11, "bad"), Code.INVALID_ARGUMENT, id="an index out of range"),
+        pytest.param(TensorFlowError(11, "bad"), Code.OUT_OF_RANGE, id="an index out of range"),
         pytest.param(TensorFlowError(8, "bad"), Code.RESOURCE_EXHAUSTED, id="no memory in a run"),
         pytest.param(MemoryError("bad"), Code.RESOURCE_EXHAUSTED, id="no memory for an input"),
         pytest.param(TensorFlowError(1, "bad"), Code.CANCELLED, id="a session that was closed"),
-        pytest.param(TensorFlowError(9, "bad"), Code.INTERNAL, id="a table nobody filled"),
+        pytest.param(TensorFlowError(9, "bad"), Code.FAILED_PRECONDITION, id="an empty table"),
+        pytest.param(TensorFlowError(20, "bad"), Code.INTERNAL, id="a code that is none"),
     ],
 )
 async def test_a_run_that_fails_is_answered_with_its_code(
@@ -100,6 +101,41 @@ async def test_a_run_that_fails_is_answered_with_its_code(
         await engine.infer(request(1))
     assert caught.value.code is code
     assert engine.in_flight == 0
+
+
+SERVED: dict[str, tuple[int, int]] = {
+    "CANCELLED": (1, 499),
+    "UNKNOWN": (2, 500),
+    "INVALID_ARGUMENT": (3, 400),
+    "DEADLINE_EXCEEDED": (4, 504),
+    "NOT_FOUND": (5, 404),
+    "ALREADY_EXISTS": (6, 409),
+    "PERMISSION_DENIED": (7, 403),
+    "RESOURCE_EXHAUSTED": (8, 429),
+    "FAILED_PRECONDITION": (9, 400),
+    "ABORTED": (10, 409),
+    "OUT_OF_RANGE": (11, 400),
+    "UNIMPLEMENTED": (12, 501),
+    "INTERNAL": (13, 500),
+    "UNAVAILABLE": (14, 503),
+    "DATA_LOSS": (15, 500),
+    "UNAUTHENTICATED": (16, 401),
+}
+
+
+@pytest.mark.parametrize("name", SERVED)
+async def test_a_models_own_error_has_the_status_that_tensorflow_serving_gives_it(
+    engine: Engine, session: FakeSession, name: str
+) -> None:
+    number, status = SERVED[name]
+
+    def fail() -> None:
+        raise TensorFlowError(number, "bad")
+
+    session.before = fail
+    with pytest.raises(InferenceError) as caught:
+        await engine.infer(request(1))
+    assert (caught.value.code.name, caught.value.code.status) == (name, status)
 
 
 async def test_the_event_loop_stays_free_and_runs_go_one_at_a_time(

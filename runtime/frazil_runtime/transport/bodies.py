@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.transport.server import Receive
 
 
@@ -15,8 +16,8 @@ class Limits:
     """What a body may cost.
 
     It must come whole within ``seconds``, and ``1 / bytes_per_second`` more for each byte that has
-    come: a slow network gets its time, and one byte now and then does not. What follows a refusal
-    is thrown away for ``linger_seconds``.
+    come, without a pause of ``seconds``: a slow network gets its time, and one byte now and then
+    does not. What follows a refusal is thrown away for ``linger_seconds``.
     """
 
     bytes: int = 64 * 1024 * 1024
@@ -26,14 +27,22 @@ class Limits:
 
 
 class Body:
-    """Read on demand, once. ``ended``: nothing more of it will come."""
+    """Read on demand, once. ``ended``: nothing more of it will come.
+
+    While the process drains no byte buys time, so that its end is near.
+    """
 
     def __init__(
-        self, headers: Iterable[tuple[bytes, bytes]], receive: Receive, limits: Limits
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        receive: Receive,
+        limits: Limits,
+        lifecycle: Lifecycle,
     ) -> None:
         self._length = _content_length(headers)
         self._receive = receive
         self._limits = limits
+        self._lifecycle = lifecycle
         self._size = 0
         self.ended = self._length == 0
 
@@ -62,11 +71,13 @@ class Body:
             return
 
     async def _rest(self, first: bytes, deadline: asyncio.Timeout) -> bytes:
-        started = asyncio.get_running_loop().time()
+        limits, loop = self._limits, asyncio.get_running_loop()
+        started = loop.time()
         chunks = [first]
         while not self.ended:
-            patience = self._limits.seconds + self._size / self._limits.bytes_per_second
-            deadline.reschedule(started + patience)
+            if not self._lifecycle.draining:
+                bought = min(loop.time() - started, self._size / limits.bytes_per_second)
+                deadline.reschedule(started + bought + limits.seconds)
             chunks.append(await self._chunk())
         return b"".join(chunks)
 
@@ -90,7 +101,7 @@ class Body:
         return InferenceError(
             Code.PAYLOAD_TOO_LARGE,
             f"the request's body is larger than {self._limits.bytes} bytes: send fewer rows at a "
-            "time, or have the limit raised",
+            "time",
         )
 
 

@@ -56,7 +56,7 @@ class HttpApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = Body(scope["headers"], receive, self._limits)
+        body = Body(scope["headers"], receive, self._limits, self._lifecycle)
         request = Request(scope["method"], scope["path"], body)
         try:
             answer = await self._handler(request)(request)

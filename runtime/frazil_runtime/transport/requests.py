@@ -35,8 +35,8 @@ class Answer:
 
     @classmethod
     def of_error(cls, error: InferenceError) -> Answer:
-        """The code's HTTP status, and ``{"error": text}``."""
-        return cls(error.code.value, documents.error(str(error)))
+        """The code's status, and ``{"error": text}``."""
+        return cls(error.code.status, documents.error(str(error)))
 
 
 async def respond(request: Request, answer: Answer, headers: Headers, send: Send) -> None:

@@ -15,6 +15,7 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
 from frazil_runtime.protocol import tf_serving
@@ -51,7 +52,7 @@ def request(text: bytes) -> Request:
         return {"type": "http.request", "body": text, "more_body": False}
 
     length = str(len(text)).encode()
-    return Request("POST", "/", Body([(b"content-length", length)], receive, Limits()))
+    return Request("POST", "/", Body([(b"content-length", length)], receive, Limits(), Lifecycle()))
 
 
 def codec(seen: list[str]) -> Codec[Predict]:
@@ -115,7 +116,7 @@ async def test_every_error_of_the_engine_has_its_status(
     answer = await Predictions(metrics, threads).answer(
         served(Failing()), codec([]), request(b'{"instances": [1]}')
     )
-    assert (answer.status, answer.body) == (code.value, b'{"error": "why"}')
+    assert (answer.status, answer.body) == (code.status, b'{"error": "why"}')
     assert counted(metrics, "serving_default", code.name)
 
 
