@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from frazil_runtime.errors import InferenceError
+from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import documents
 from frazil_runtime.transport.bodies import Body
 from frazil_runtime.transport.server import Send
@@ -22,6 +24,7 @@ class Request:
 
     method: str
     path: str
+    headers: Iterable[tuple[bytes, bytes]]  # names in lower case
     body: Body
 
 
