@@ -18,8 +18,15 @@ from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.bodies import Body, Limits
 from frazil_runtime.transport.connections import EXPIRES
 from frazil_runtime.transport.predictions import Predictions
-from frazil_runtime.transport.requests import CLOSE, Answer, Headers, Request, respond
-from frazil_runtime.transport.routes import Handler, make_routes, no_such_path, wrong_method
+from frazil_runtime.transport.requests import (
+    CLOSE,
+    Answer,
+    Handler,
+    Headers,
+    Request,
+    respond,
+)
+from frazil_runtime.transport.routes import make_routes, no_such_path, wrong_method
 from frazil_runtime.transport.server import Message, Receive, Send
 
 # One long document must not hold up the next; more threads would only share the interpreter.

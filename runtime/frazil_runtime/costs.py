@@ -1,0 +1,116 @@
+"""What a run costs: expected seconds by shape class and number of rows, learnt from the runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final
+
+RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
+GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
+QUICK_SECONDS: Final = 100e-6  # a run that is expected to take less is done in place,
+MISS_SECONDS: Final = 250e-6  # unless too many take longer than a hand-over to a thread does
+QUICK_MISSES: Final = 0.01
+CLASSES: Final = 256  # shape classes kept; what clients send decides how many there are
+
+_WEIGHT: Final = 0.1  # of the newest run in the average
+_MISS_WEIGHT: Final = 0.002
+_LOOK_RUNS: Final = 64  # after so many runs it is asked again which size is the best
+
+Kind = tuple[Hashable, ...]  # begins with (model, signature)
+
+
+class Cost:
+    """Of one shape class. ``best`` is the number of rows from which on a larger batch gains
+    nothing, or takes too long; ``quick`` whether its runs are better done in place."""
+
+    __slots__ = ("_misses", "_runs", "_sizes", "best", "quick", "seconds")
+
+    def __init__(self, sizes: Sequence[int], seconds: Mapping[int, float]) -> None:
+        self.seconds = dict(seconds)  # by number of rows
+        self._sizes = sizes
+        self._runs = 0
+        self._misses = 0.0  # share of runs that took longer than a hand-over
+        self._look()
+
+    def expected(self, rows: int) -> float:
+        """Seconds that so many rows take, in runs of the sizes they would be run at."""
+        if rows <= self.best and rows in self.seconds:
+            return self.seconds[rows]
+        whole, rest = divmod(rows, self.best)
+        seconds = whole * self._at(self.best)
+        for size in self._sizes:
+            if rest & size:
+                seconds += self._at(size)
+        return seconds
+
+    def observe(self, rows: int, wall: float, cpu: float) -> None:
+        """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed.
+
+        Whether it is quick is judged by ``cpu``: on a thread, ``wall`` has waits in it that a run
+        in place does not have.
+        """
+        before = self.seconds.get(rows)
+        self.seconds[rows] = wall if before is None else before + _WEIGHT * (wall - before)
+        self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
+        self._runs += 1
+        if self._runs % _LOOK_RUNS == 0:
+            self._look()
+
+    def _look(self) -> None:
+        self.best = 1
+        one = self._at(1)
+        longest = QUICK_SECONDS if one < QUICK_SECONDS else RUN_SECONDS
+        for double in self._sizes[1:]:
+            two = self.seconds.get(double)
+            if two is None or two > longest or two > 2 * GAIN * self._at(self.best):
+                break
+            self.best = double
+        known = self.seconds and self._at(self.best) < QUICK_SECONDS
+        self.quick = bool(known) and self._misses < QUICK_MISSES
+
+    def _at(self, size: int) -> float:
+        """Seconds of a run of this size; from the nearest smaller one where it was never run."""
+        seconds = self.seconds.get(size)
+        if seconds is None:
+            smaller = max((each for each in self.seconds if each < size), default=0)
+            seconds = self.seconds[smaller] * size / smaller if smaller else 0.0
+        return seconds
+
+
+class Costs:
+    """The shape classes of all models. A class not seen yet begins as its signature's warm-up."""
+
+    def __init__(self, max_batch_size: int) -> None:
+        self.sizes = tuple(1 << n for n in range(max_batch_size.bit_length()))
+        self._classes: OrderedDict[Kind, Cost] = OrderedDict()
+        self._seeds: dict[Hashable, dict[int, float]] = {}
+
+    def seed(self, model: str, seconds: Mapping[str, Mapping[int, float]]) -> None:
+        """What the warm-up measured: seconds by signature and number of rows (1, 2, 4 …)."""
+        for signature, by_rows in seconds.items():
+            self._seeds[model, signature] = dict(by_rows)
+
+    def of(self, kind: Kind) -> Cost:
+        """The shape class's own, which goes on being the one that is asked."""
+        known = self._classes.get(kind)
+        if known is None:
+            known = self._classes[kind] = Cost(self.sizes, self._seeds.get(kind[0], {}))
+            if len(self._classes) > CLASSES:
+                self._classes.popitem(last=False)
+        else:
+            self._classes.move_to_end(kind)
+        return known
+
+    def least(self, model: str, signature: str) -> float:
+        """Seconds that one row takes, by the warm-up."""
+        return self._seeds.get((model, signature), {}).get(1, 0.0)
+
+    @property
+    def largest(self) -> float:
+        """Seconds that a full batch of the costliest signature takes, by the warm-up; 0: none."""
+        found = [
+            Cost(self.sizes, seconds).expected(self.sizes[-1] if len(seconds) > 1 else 1)
+            for seconds in self._seeds.values()
+        ]
+        return max(found, default=0.0)
