@@ -21,7 +21,6 @@ from frazil_runtime.transport.requests import JSON, Answer, Headers, Request
 
 # From about here on, the work costs more than a hand-over to a thread and back.
 _INLINE_BYTES: Final = 64 * 1024
-_INFLATION: Final = 16  # so many times its size is a compressed body reckoned at, at least
 _WORTH_DEFLATING: Final = 16 * 1024  # of an answer; what is shorter goes into a few packets anyway
 
 _BINARY: Final = (b"content-type", b"application/octet-stream")
@@ -55,7 +54,7 @@ class Codec(Generic[C]):
 
 
 class Predictions:
-    """Answers predictions in any protocol. Long bodies are read and written on ``threads``."""
+    """Answers predictions in any protocol. What is long or compressed is done on ``threads``."""
 
     def __init__(self, metrics: Metrics, threads: Executor, admission: Admission) -> None:
         self._metrics = metrics
@@ -97,8 +96,7 @@ class Predictions:
             body = await coming.read()
             if not asked.body:
                 return await self._run(len(body), codec.decode, body, asked.json_bytes)
-            weight = len(body) * _INFLATION
-            return await self._run(weight, _inflated, codec, body, asked, coming.limits.bytes)
+            return await self._run_on_thread(_inflated, codec, body, asked, coming.limits.bytes)
 
     async def _deflated(self, answer: Answer, asked: Options) -> Answer:
         if not asked.answer or len(answer.body) < _WORTH_DEFLATING:
