@@ -53,6 +53,15 @@ def test_a_call_may_have_an_id_and_choose_outputs_and_its_signature() -> None:
     assert call.request.outputs == ("b", "a")
 
 
+def test_null_is_as_good_as_absent() -> None:
+    unset = {"id": None, "parameters": {"signature_name": None}, "outputs": None}
+    for fields in (unset, unset | {"parameters": None}):
+        call = decode(ONE, inputs=[X | {"parameters": None}], **fields)
+        assert call.id is None
+        assert call.request.signature == "serving_default"
+        assert call.request.outputs == ()
+
+
 TEXTS: dict[str, tuple[dict[str, object], list[bytes]]] = {
     "text is UTF-8": ({"data": ["ä", "b"]}, ["ä".encode(), b"b"]),
     "base64 is bytes where it says so": (
@@ -70,6 +79,7 @@ def test_byte_strings(fields: dict[str, object], texts: list[bytes]) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no inputs": ({}, '"inputs" is missing in {}'),
+    "inputs that are null": ({"inputs": None}, '"inputs" is missing in {"inputs": null}'),
     "inputs that are no list": ({"inputs": {}}, '"inputs" must be a list, got {}'),
     "an input that is no object": ({"inputs": [1]}, "an input must be an object, got 1"),
     "an input without a name": ({"inputs": [{}]}, '"name" is missing in {}'),
@@ -105,7 +115,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no data": (
         {"inputs": [{key: X[key] for key in ("name", "shape", "datatype")}]},
-        'input "x" has no "data": tensors are read as JSON only',
+        'input "x" must have either "data" or the parameter "binary_data_size"',
+    ),
+    "data that are null": (
+        {"inputs": [X | {"data": None}]},
+        'input "x" must have either "data" or the parameter "binary_data_size"',
     ),
     "ragged data": (
         {"inputs": [X | {"data": [[1], [2, 3]]}]},
@@ -172,8 +186,9 @@ OUTPUTS: dict[str, tuple[Array, dict[str, object]]] = {
 
 @pytest.mark.parametrize(("array", "record"), OUTPUTS.values(), ids=OUTPUTS)
 def test_outputs(array: Array, record: dict[str, object]) -> None:
-    call = Infer(InferRequest("serving_default", {}), id=None)
-    body = open_inference.encode(call, {"y": array}, model="digits", version="3")
+    call = Infer(InferRequest("serving_default", {}), None, {}, binary_default=False)
+    body, json_bytes = open_inference.encode(call, {"y": array}, model="digits", version="3")
+    assert json_bytes is None
     assert json.loads(body) == {
         "model_name": "digits",
         "model_version": "3",
@@ -182,8 +197,8 @@ def test_outputs(array: Array, record: dict[str, object]) -> None:
 
 
 def test_the_id_comes_back() -> None:
-    call = Infer(InferRequest("serving_default", {}), id="42")
-    assert json.loads(open_inference.encode(call, {}, model="m", version="1"))["id"] == "42"
+    call = Infer(InferRequest("serving_default", {}), "42", {}, binary_default=True)
+    assert json.loads(open_inference.encode(call, {}, model="m", version="1")[0])["id"] == "42"
 
 
 VALUES = st.recursive(
@@ -204,7 +219,7 @@ RECORDS = st.fixed_dictionaries(
         "shape": st.lists(st.integers()) | VALUES,
         "datatype": st.just("FP32") | VALUES,
         "data": st.lists(st.floats()) | VALUES,
-        "parameters": VALUES,
+        "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-1, 20)}) | VALUES,
     },
 )
 
@@ -218,3 +233,17 @@ RECORDS = st.fixed_dictionaries(
 def test_any_document_is_read_or_refused(document: dict[str, object]) -> None:
     with suppress(InferenceError):
         open_inference.decode(json.dumps(document).encode(), ONE)
+
+
+@given(
+    st.lists(RECORDS, max_size=3),
+    st.dictionaries(st.sampled_from(["binary_data_output", "timeout", "priority"]), VALUES),
+    st.binary(max_size=40),
+    st.integers(-3, 3),
+)
+def test_any_binary_data_is_read_or_refused(
+    inputs: list[Any], parameters: dict[str, object], data: bytes, lie: int
+) -> None:
+    document = json.dumps({"inputs": inputs, "parameters": parameters}).encode()
+    with suppress(InferenceError):
+        open_inference.decode(document + data, ONE, max(0, len(document) + lie))
