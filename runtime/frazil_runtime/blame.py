@@ -10,15 +10,8 @@ from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.jobs import Run
 from frazil_runtime.session import CANCELLED
 
-# TF_Code (tsl/c/tsl_status.h) of a failed run. What is missing here is the model's fault, or ours.
-CODES: Final = {
-    1: Code.CANCELLED,
-    3: Code.INVALID_ARGUMENT,
-    4: Code.DEADLINE_EXCEEDED,
-    8: Code.RESOURCE_EXHAUSTED,
-    11: Code.INVALID_ARGUMENT,  # OUT_OF_RANGE: an index or a value in the request
-    12: Code.UNIMPLEMENTED,
-}
+# TF_Code (tsl/c/tsl_status.h) of a failed run: gRPC's numbers.
+CODES: Final = {code.number: code for code in Code if code.number}
 _OF_THE_INPUT: Final = (3, 11)  # one request of many may be the culprit
 
 

@@ -9,7 +9,8 @@ from typing import Final
 RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
 GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
 QUICK_SECONDS: Final = 100e-6  # a run that is expected to take less is done in place,
-MISS_SECONDS: Final = 250e-6  # unless too many take longer than a hand-over to a thread does
+MISS_SECONDS: Final = 1e-3  # unless too many take longer than a hand-over to a thread may
+RUN_OVERHEAD: Final = 100e-6  # of every run, however small: forming it, its tensors, a hand-over
 QUICK_MISSES: Final = 0.01
 CLASSES: Final = 256  # shape classes kept; what clients send decides how many there are
 
@@ -22,12 +23,17 @@ Kind = tuple[Hashable, ...]  # begins with (model, signature)
 
 class Cost:
     """Of one shape class. ``best`` is the number of rows from which on a larger batch gains
-    nothing, or takes too long; ``quick`` whether its runs are better done in place."""
+    nothing, or takes too long; ``quick`` whether its runs are better done in place.
 
-    __slots__ = ("_misses", "_runs", "_sizes", "best", "quick", "seconds")
+    Both are judged by what a thread computes. What others wait for is longer on a thread, where it
+    has waits in it that a run in place does not have.
+    """
+
+    __slots__ = ("_computed", "_misses", "_runs", "_sizes", "best", "quick", "seconds")
 
     def __init__(self, sizes: Sequence[int], seconds: Mapping[int, float]) -> None:
-        self.seconds = dict(seconds)  # by number of rows
+        self.seconds = dict(seconds)  # that others wait, by number of rows
+        self._computed = dict(seconds)
         self._sizes = sizes
         self._runs = 0
         self._misses = 0.0  # share of runs that took longer than a hand-over
@@ -38,20 +44,16 @@ class Cost:
         if rows <= self.best and rows in self.seconds:
             return self.seconds[rows]
         whole, rest = divmod(rows, self.best)
-        seconds = whole * self._at(self.best)
+        seconds = whole * _at(self.seconds, self.best)
         for size in self._sizes:
             if rest & size:
-                seconds += self._at(size)
+                seconds += _at(self.seconds, size)
         return seconds
 
     def observe(self, rows: int, wall: float, cpu: float) -> None:
-        """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed.
-
-        Whether it is quick is judged by ``cpu``: on a thread, ``wall`` has waits in it that a run
-        in place does not have.
-        """
-        before = self.seconds.get(rows)
-        self.seconds[rows] = wall if before is None else before + _WEIGHT * (wall - before)
+        """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed."""
+        _average(self.seconds, rows, wall)
+        _average(self._computed, rows, cpu)
         self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
         self._runs += 1
         if self._runs % _LOOK_RUNS == 0:
@@ -59,23 +61,34 @@ class Cost:
 
     def _look(self) -> None:
         self.best = 1
-        one = self._at(1)
+        one = _at(self._computed, 1)
         longest = QUICK_SECONDS if one < QUICK_SECONDS else RUN_SECONDS
         for double in self._sizes[1:]:
-            two = self.seconds.get(double)
-            if two is None or two > longest or two > 2 * GAIN * self._at(self.best):
+            two = self._computed.get(double)
+            if two is None or two > longest or not gains(_at(self._computed, self.best), two):
                 break
             self.best = double
-        known = self.seconds and self._at(self.best) < QUICK_SECONDS
+        known = self._computed and _at(self._computed, self.best) < QUICK_SECONDS
         self.quick = bool(known) and self._misses < QUICK_MISSES
 
-    def _at(self, size: int) -> float:
-        """Seconds of a run of this size; from the nearest smaller one where it was never run."""
-        seconds = self.seconds.get(size)
-        if seconds is None:
-            smaller = max((each for each in self.seconds if each < size), default=0)
-            seconds = self.seconds[smaller] * size / smaller if smaller else 0.0
-        return seconds
+
+def _average(seconds: dict[int, float], rows: int, newest: float) -> None:
+    before = seconds.get(rows)
+    seconds[rows] = newest if before is None else before + _WEIGHT * (newest - before)
+
+
+def _at(seconds: Mapping[int, float], size: int) -> float:
+    """Seconds of a run of this size; from the nearest smaller one where it was never run."""
+    found = seconds.get(size)
+    if found is None:
+        smaller = max((each for each in seconds if each < size), default=0)
+        found = seconds[smaller] * size / smaller if smaller else 0.0
+    return found
+
+
+def gains(one: float, two: float) -> bool:
+    """Whether a run of twice the rows, in ``two`` seconds, makes a row cheaper by a tenth."""
+    return two + RUN_OVERHEAD <= 2 * GAIN * (one + RUN_OVERHEAD)
 
 
 class Costs:

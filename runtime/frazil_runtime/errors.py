@@ -6,19 +6,35 @@ from enum import Enum
 
 
 class Code(Enum):
-    """gRPC's canonical codes that a prediction can end with, each with its HTTP status."""
+    """What a prediction can end with: gRPC's canonical codes, and those that only HTTP has.
 
-    INVALID_ARGUMENT = 400
-    NOT_FOUND = 404
-    REQUEST_TIMEOUT = 408
-    PAYLOAD_TOO_LARGE = 413
-    UNSUPPORTED_ENCODING = 415
-    RESOURCE_EXHAUSTED = 429
-    CANCELLED = 499
-    INTERNAL = 500
-    UNIMPLEMENTED = 501
-    UNAVAILABLE = 503
-    DEADLINE_EXCEEDED = 504
+    ``number`` is gRPC's (0 where it has none), ``status`` the HTTP status that TensorFlow Serving
+    answers with.
+    """
+
+    CANCELLED = 1, 499
+    UNKNOWN = 2, 500
+    INVALID_ARGUMENT = 3, 400
+    DEADLINE_EXCEEDED = 4, 504
+    NOT_FOUND = 5, 404
+    ALREADY_EXISTS = 6, 409
+    PERMISSION_DENIED = 7, 403
+    RESOURCE_EXHAUSTED = 8, 429
+    FAILED_PRECONDITION = 9, 400
+    ABORTED = 10, 409
+    OUT_OF_RANGE = 11, 400
+    UNIMPLEMENTED = 12, 501
+    INTERNAL = 13, 500
+    UNAVAILABLE = 14, 503
+    DATA_LOSS = 15, 500
+    UNAUTHENTICATED = 16, 401
+    REQUEST_TIMEOUT = 0, 408
+    PAYLOAD_TOO_LARGE = 0, 413
+    UNSUPPORTED_ENCODING = 0, 415
+
+    def __init__(self, number: int, status: int) -> None:
+        self.number = number
+        self.status = status
 
 
 class InferenceError(Exception):

@@ -9,15 +9,16 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from frazil_runtime.capi.library import TensorFlowError
-from frazil_runtime.costs import GAIN, RUN_SECONDS
+from frazil_runtime.costs import RUN_SECONDS, gains
 from frazil_runtime.errors import ArtifactError, InferenceError
 from frazil_runtime.jobs import Hosted
 from frazil_runtime.validation import check_inputs, find_signature
 
 Array = npt.NDArray[Any]
 
-TIMED_RUNS: Final = 3
+TIMED_RUNS: Final = 5
 ENOUGH_SECONDS: Final = 0.05  # a run that takes longer is timed once
+SHORT_SECONDS: Final = 0.001  # below it, one size that seems to gain nothing may be noise
 
 
 def warm_up(
@@ -58,9 +59,9 @@ def _measure(
     found: dict[int, float] = {}
     for size in sizes:
         found[size] = _time(hosted, name, [row] * size, clock)
-        if size > 1 and not (
-            found[size] <= 2 * GAIN * found[size // 2] and found[size] <= RUN_SECONDS
-        ):
+        if size == 1 or found[size] < SHORT_SECONDS:
+            continue
+        if found[size] > RUN_SECONDS or not gains(found[size // 2], found[size]):
             break
     return found
 

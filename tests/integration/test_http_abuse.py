@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import httpx
 import numpy as np
@@ -13,6 +14,8 @@ import pytest_asyncio
 from fakes.http import Client, Site, http_site
 from fakes.models import NumpyEngine, manifest, model, tensor
 
+from frazil_runtime.lifecycle import State
+from frazil_runtime.transport import connections
 from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
 
@@ -24,6 +27,10 @@ PREDICT = "/v1/models/digits:predict"
 INFER = "/v2/models/digits/infer"
 HEAD = b"POST /v1/models/digits:predict HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
 ROWS = b'{"instances": [[1, 2]]}'
+TWICE = b'{"predictions":[[2.0,4.0]]}'
+EXPECT = b"Expect: 100-continue\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+EMPTY = b"\r\n\r\n"  # the line that ends a head
 MEGABYTE = b"1" * 1_000_000
 SHORT = Limits(bytes=1_000_000, seconds=0.2, linger_seconds=10)
 
@@ -145,6 +152,27 @@ async def test_a_body_that_drips_is_given_up(impatient: Site) -> None:
             dripping.cancel()
 
 
+async def test_a_body_that_stalls_is_given_up_however_much_has_come() -> None:
+    limits = Limits(seconds=0.2, bytes_per_second=0.001)
+    async with http_site(ENGINE, model(MODEL), limits) as site, site.connect() as client:
+        await client.send(HEAD % 2_000_000 + MEGABYTE)
+        await _is_given_up(client)
+
+
+async def test_a_body_that_drips_does_not_outlast_the_drain() -> None:
+    limits = Limits(seconds=0.2, bytes_per_second=0.001, linger_seconds=0.2)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group, AsyncExitStack() as stack:
+        async with http_site(ENGINE, model(MODEL), limits) as site:
+            client = await stack.enter_async_context(site.connect())
+            await client.send(_asking(EXPECT, MEGABYTE).partition(EMPTY)[0] + EMPTY)
+            assert await client.reader.readuntil(EMPTY) == CONTINUE
+            dripping = group.create_task(_drip(client, b" "))
+            given_up = group.create_task(_is_given_up(client))
+            site.lifecycle.enter(State.DRAINING)
+        await given_up
+        dripping.cancel()
+
+
 async def test_a_head_that_drips_is_given_up(impatient: Site) -> None:
     async with impatient.connect() as client:
         await client.send(f"POST {PREDICT} HTTP/1.1\r\nHost: a\r\nX-Long: ".encode())
@@ -166,9 +194,95 @@ async def test_a_second_head_that_does_not_come_is_given_up(impatient: Site) -> 
         assert await client.ended()
 
 
-async def test_a_head_without_end_is_cut(site: Site) -> None:
+async def test_a_head_without_end_is_cut() -> None:
+    async with http_site(ENGINE, model(MODEL), head_seconds=3600) as site, site.connect() as client:
+        client.writer.write(b"GET / HTTP/1.1\r\nX-Long: ")
+        async with asyncio.TaskGroup() as group:
+            dripping = group.create_task(_drip(client, b"x" * HEAD_BYTES))
+            assert await client.ended()
+            dripping.cancel()
+
+
+async def test_only_its_own_bytes_are_counted_as_a_head(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_BYTES", 1_000)
+    rows = ROWS + b" " * 10_000
     async with site.connect() as client:
-        client.writer.write(b"GET / HTTP/1.1\r\nX-Long: " + b"x" * (2 * HEAD_BYTES))
+        client.writer.write(HEAD % len(rows) + rows + HEAD[:50])
+        assert (await client.reply()).status == 200
+        client.writer.write(HEAD[50:] % len(ROWS) + ROWS)
+        assert (await client.reply()).status == 200
+
+
+UPGRADES: dict[str, bytes] = {
+    "HTTP/2, as Java asks": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n",
+    "a WebSocket": b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n",
+    "nothing known, among headers without values": b"X:\r\nUPGRADE: ?\r\nconnection: upgrade\r\n"
+    b"Y:\r\n",
+}
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+@pytest.mark.parametrize("chunked", [False, True], ids=["of a length", "in chunks"])
+async def test_who_asks_for_another_protocol_is_answered_in_this_one(
+    site: Site, upgrade: bytes, chunked: bool
+) -> None:
+    request = _asking(upgrade, ROWS, chunked=chunked)
+    async with site.connect() as client:
+        await client.send(request * 3)
+        for byte in request:
+            await client.send(bytes([byte]))
+            await asyncio.sleep(0)
+        replies = [await client.reply() for _ in range(4)]
+        assert [(reply.status, reply.body) for reply in replies] == [(200, TWICE)] * 4
+        assert (await client.post(PREDICT, ROWS)).status == 200
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES)
+@pytest.mark.parametrize("chunked", [False, True], ids=["of a length", "in chunks"])
+async def test_a_request_in_the_body_of_who_asks_for_another_protocol_is_no_request(
+    site: Site, upgrade: bytes, chunked: bool
+) -> None:
+    request = _asking(upgrade + EXPECT, HEAD % len(ROWS) + ROWS, chunked=chunked)
+    head, end, body = request.partition(EMPTY)
+    async with site.connect() as client:
+        await client.send(head + end)
+        assert await client.reader.readuntil(EMPTY) == CONTINUE
+        await client.send(body)
+        assert (await client.reply()).status == 400  # a request is no JSON
+        await client.send(b"GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert json.loads((await client.reply()).body)["name"] == "frazil"
+        assert await client.ended()
+
+
+async def test_who_ends_the_connection_and_asks_for_another_protocol_is_answered(
+    site: Site,
+) -> None:
+    async with site.connect() as client:
+        upgrade = b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n"
+        await client.send(_asking(upgrade, ROWS) + HEAD % len(ROWS) + ROWS)
+        reply = await client.reply()
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert await client.ended()
+
+
+async def test_thousands_who_ask_for_another_protocol_at_once_are_answered(site: Site) -> None:
+    request = b"GET /v2 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with site.connect() as client:
+        client.writer.write(request * 3000)
+        assert {(await client.reply()).status for _ in range(3000)} == {200}
+
+
+@pytest.mark.parametrize("target", [b"a:80", b"/v2"])
+async def test_a_tunnel_is_refused(site: Site, target: bytes) -> None:
+    async with site.connect() as client:
+        await client.send(
+            b"CONNECT %s HTTP/1.1\r\nHost: a\r\n\r\nGET /v2 HTTP/1.1\r\n\r\n" % target
+        )
+        assert (await client.reply()).status == 400
         assert await client.ended()
 
 
@@ -198,6 +312,15 @@ async def test_who_leaves_in_the_middle_leaves_nothing(site: Site) -> None:
             client.writer.transport.abort()
     async with site.connect() as client:
         assert (await client.post(PREDICT, ROWS)).status == 200
+
+
+def _asking(upgrade: bytes, body: bytes, *, chunked: bool = False) -> bytes:
+    """A prediction with further header lines."""
+    length = b"Content-Length: %d" % len(body)
+    if chunked:
+        length, body = b"Transfer-Encoding: chunked", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    lines = (b"POST %s HTTP/1.1" % PREDICT.encode(), b"Host: a", upgrade + length)
+    return b"\r\n".join(lines) + EMPTY + body
 
 
 async def _is_given_up(client: Client) -> None:

@@ -22,7 +22,8 @@ def costs(*seconds: float) -> Costs:
         pytest.param([0.020, 0.021, 0.022, 0.025, 0.030, 0.040], 32, id="a small dense model"),
         pytest.param([0.024, 0.026, 0.030, 0.040, 0.120, 0.130], 8, id="what is quick stays quick"),
         pytest.param([2.4, 3.8, 7.6, 14.0], 2, id="two rows gain, four do not"),
-        pytest.param([1.0, 1.9], 1, id="a tenth a doubling is the least gain"),
+        pytest.param([10.0, 18.5], 1, id="a tenth a doubling is the least gain"),
+        pytest.param([0.020, 0.040, 0.080], 4, id="what a run costs besides its rows counts, too"),
         pytest.param([4.0, 6.0, 9.0, 15.0], 4, id="no run is expected to take longer than 10 ms"),
         pytest.param([50.0, 51.0], 1, id="single rows may"),
     ],
@@ -32,7 +33,7 @@ def test_batches_grow_while_it_pays(milliseconds: list[float], best: int) -> Non
 
 
 def test_rows_cost_what_their_runs_cost() -> None:
-    table = costs(1.0e-3, 1.2e-3, 2.0e-3, 3.0e-3, 5.6e-3)
+    table = costs(1.0e-3, 1.2e-3, 2.0e-3, 3.0e-3, 5.8e-3)
     assert table.of(KEY).best == 8
     assert table.of(KEY).expected(1) == pytest.approx(1.0e-3)
     assert table.of(KEY).expected(13) == pytest.approx(3.0e-3 + 2.0e-3 + 1.0e-3)

@@ -174,7 +174,7 @@ async def test_a_batch_may_wait_for_company_but_not_beyond_its_time() -> None:
     ("error", "code"),
     [
         pytest.param(TensorFlowError(3, "bad"), Code.INVALID_ARGUMENT, id="an invalid argument"),
-        pytest.param(TensorFlowError(11, "bad"), Code.INVALID_ARGUMENT, id="an index out of range"),
+        pytest.param(TensorFlowError(11, "bad"), Code.OUT_OF_RANGE, id="an index out of range"),
         pytest.param(TensorFlowError(8, "bad"), Code.RESOURCE_EXHAUSTED, id="no memory in a run"),
         pytest.param(MemoryError("bad"), Code.RESOURCE_EXHAUSTED, id="no memory for an input"),
         pytest.param(TensorFlowError(1, "bad"), Code.CANCELLED, id="a session that was closed"),

@@ -142,7 +142,7 @@ def _from_json(record: object) -> bytes:
 
 def _values(value: object) -> list[Any]:
     if isinstance(value, REGULAR):
-        value = value.tolist()
+        return value.tolist()
     return value if isinstance(value, list) else [value]
 
 

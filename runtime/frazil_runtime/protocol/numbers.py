@@ -9,6 +9,7 @@ they are parsed some thousand at a time, and the lock is free in between.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from secrets import token_hex
@@ -49,6 +50,7 @@ class Numbers:
         A piece is a list where a whole number in it is larger than any array's.
         """
         start, end = 0, len(self.text)
+        missing = math.prod(self.shape)
         while start < end:
             piece = bytes(self.text[start : start + _PIECE])
             if start + _PIECE < end:
@@ -59,7 +61,11 @@ class Numbers:
             start += len(piece) + 1
             flat = b"[%s]" % piece.translate(None, b"[]")
             array = parse_flat(flat)
-            yield _parse(flat) if array is None else array
+            numbers = _parse(flat) if array is None else array
+            missing -= len(numbers)
+            yield numbers
+        if missing:  # a comma at the end of one piece, and nothing but brackets in the next
+            raise invalid("JSON Parse error: a comma without a number in a long list of numbers")
 
 
 def parse(body: bytes) -> Any:
@@ -88,19 +94,28 @@ def parse(body: bytes) -> Any:
 
 
 def _spans(body: bytes) -> Iterator[tuple[int, int]]:
-    """From the first bracket to the last of each long stretch that has no quote in it."""
+    """From the first bracket to the last of each long stretch that has no quote in it.
+
+    An object may end behind the list, as a tensor does behind its data: the stretch ends there.
+    """
     start = 0
     while start < len(body):
         quote = body.rfind(b'"', start, start + _WINDOW)
         if quote >= 0:
             start = quote + 1
             continue
-        end = body.find(b'"', start)
-        end = len(body) if end < 0 else end
-        first, last = body.find(b"[", start, end), body.rfind(b"]", start, end)
-        if 0 <= first <= last - _WINDOW:
+        end = _find(body, b'"', start, len(body))
+        first = _find(body, b"[", start, end)
+        last = body.rfind(b"]", first, _find(body, b"}", first, end))
+        if first <= last - _WINDOW:
             yield first, last + 1
         start = end + 1
+
+
+def _find(body: bytes, what: bytes, start: int, end: int) -> int:
+    """Where ``what`` begins; ``end`` where it does not."""
+    found = body.find(what, start, end)
+    return end if found < 0 else found
 
 
 def _shape(text: memoryview) -> tuple[int, ...] | None:

@@ -53,7 +53,8 @@ def decode(body: bytes, manifest: Manifest, json_bytes: int | None = None) -> In
     """Read ``{"id"?, "parameters"?, "inputs": [tensor…], "outputs"?: [{"name"}…]}``.
 
     The first ``json_bytes`` of the body are the document, the others binary data; None: it is all
-    document, and no input can be binary.
+    document, and no input can be binary. A field that is null is as good as absent: some clients
+    write so what they do not set.
     """
     text, rest = _split(body, json_bytes)
     document = _typed(documents.parse(text), dict, "the request")
@@ -162,7 +163,7 @@ def _input(tensor: Tensor, record: Record, raw: memoryview | None) -> Array:
             f"got {documents.echo(datatype)}"
         )
     shape = _shape(tensor, _field(record, "shape", list))
-    if ("data" in record) == (raw is not None):
+    if (record.get("data") is not None) == (raw is not None):
         raise invalid(
             f'input "{tensor.name}" must have either "data" or the parameter "binary_data_size"'
         )
@@ -226,8 +227,8 @@ class _Required:
 
 
 def _field(record: Record, key: str, kind: type[T], default: Any = _Required) -> T:
-    if key in record:
-        return _typed(record[key], kind, f'"{key}"')
+    if (value := record.get(key)) is not None:
+        return _typed(value, kind, f'"{key}"')
     if default is _Required:
         raise invalid(f'"{key}" is missing in {documents.echo(record)}')
     fallback: T = default

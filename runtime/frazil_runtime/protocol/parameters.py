@@ -44,7 +44,7 @@ class Parameters:
 
 
 def read(sent: Mapping[str, Any]) -> Parameters:
-    """A request's parameters; 0 stands for none, as in Triton."""
+    """A request's parameters; null is as good as absent, and so is 0, as in Triton."""
     if not sent:
         return Parameters()
     refuse(sent)
@@ -60,7 +60,7 @@ def read(sent: Mapping[str, Any]) -> Parameters:
 def binary_size(sent: Mapping[str, Any]) -> int | None:
     """Of an input: how many bytes of binary data are its own; None where its data is JSON."""
     refuse(sent)
-    return _whole(sent, "binary_data_size") if "binary_data_size" in sent else None
+    return None if sent.get("binary_data_size") is None else _whole(sent, "binary_data_size")
 
 
 def wants_binary(sent: Mapping[str, Any], default: bool) -> bool:
@@ -84,7 +84,9 @@ def _whole(sent: Mapping[str, Any], name: str) -> int:
 
 
 def _of(sent: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
-    value = sent.get(name, default)
+    value = sent.get(name)
+    if value is None:
+        return default
     if type(value) is not kind:
         raise invalid(f'parameter "{name}" must be {_NAMES[kind]}')
     return value

@@ -31,15 +31,7 @@ class Predict:
 
 def decode(body: bytes, manifest: Manifest) -> Predict:
     """Read ``{"signature_name"?, "instances": […]}`` or ``{"signature_name"?, "inputs": …}``."""
-    document = documents.parse(body)
-    if type(document) is not dict:
-        raise _malformed(body, "Is not object")
-    name = document.get("signature_name", "")
-    if type(name) is not str:
-        raise _malformed(
-            body, "not formatted correctly. 'signature_name' key must be a string value."
-        )
-    name = name or manifest.default_signature
+    document, name = read_document(body, manifest)
     signature = find_signature(manifest, name)
     match "instances" in document, "inputs" in document:
         case True, False:
@@ -47,7 +39,7 @@ def decode(body: bytes, manifest: Manifest) -> Predict:
         case False, True:
             inputs = _from_columns(signature, document["inputs"])
         case True, True:
-            raise _malformed(
+            raise malformed(
                 body,
                 "Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
                 "to exist ",
@@ -68,13 +60,31 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 
 
+def read_document(body: bytes, manifest: Manifest) -> tuple[dict[str, Any], str]:
+    """The object in ``body``, and which signature it calls: the default one unless it says."""
+    document = documents.parse(body)
+    if type(document) is not dict:
+        raise malformed(body, "Is not object")
+    name = document.get("signature_name", "")
+    if type(name) is not str:
+        raise malformed(
+            body, "not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return document, name or manifest.default_signature
+
+
+def malformed(body: bytes, what: str) -> InferenceError:
+    """TensorFlow Serving's words for a document that is not what a call wants, to be raised."""
+    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")
+
+
 def _instances(body: bytes, instances: object) -> list[Any] | Regular:
     if isinstance(instances, REGULAR):
         return instances
     if type(instances) is not list:
-        raise _malformed(body, "Expecting 'instances' to be an list/array")
+        raise malformed(body, "Expecting 'instances' to be an list/array")
     if not instances:
-        raise _malformed(body, "No values in 'instances' array")
+        raise malformed(body, "No values in 'instances' array")
     return instances
 
 
@@ -145,7 +155,3 @@ def _is_object(value: object) -> bool:
 
 def _is_binary(name: str) -> bool:
     return name.endswith(_BYTES_SUFFIX)
-
-
-def _malformed(body: bytes, what: str) -> InferenceError:
-    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")

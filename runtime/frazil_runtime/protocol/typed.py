@@ -80,7 +80,7 @@ def read(message: Message, field: Field, tensor: Tensor) -> Array:
     if field is _HALF_VAL:
         return _narrowed(tensor, field, whole, np.dtype(np.uint16)).view(dtype)
     if dtype.kind == "b":
-        return whole.astype(np.bool_)
+        return np.not_equal(whole, 0)
     return _narrowed(tensor, field, whole if dtype.kind == "u" else whole.view(np.int64), dtype)
 
 

@@ -64,10 +64,10 @@ class AdminApp:
         if not is_authorized(authorization, self._token_file):
             return 401, TEXT, b"a policy is taken from who has the token\n"
         try:
-            text = await Body(scope["headers"], receive, POLICY_LIMITS).read()
+            text = await Body(scope["headers"], receive, POLICY_LIMITS, self._lifecycle).read()
             policy = Policy.from_json(text.decode())
         except InferenceError as error:
-            return error.code.value, TEXT, f"{error}\n".encode()
+            return error.code.status, TEXT, f"{error}\n".encode()
         except ValueError as error:
             return 400, TEXT, f"not a policy: {error}\n".encode()
         if not self._policies.offer(policy):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import Final
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from frazil_runtime.transport.parser import Parser
 
 EXPIRES: Final = "frazil.expires"  # in the scope's state: when the connection is old, in seconds
 
@@ -17,6 +19,7 @@ LIFETIME: Final = 30.0
 SPREAD: Final = 0.2
 
 HEAD_SECONDS: Final = 10.0  # for a request's line and headers, from the connection's start on
+# Beyond the read in which the head begins: what else has come with it is another request's.
 HEAD_BYTES: Final = 64 * 1024
 STALL_SECONDS: Final = 30.0  # in which a client must take something of an answer that waits for it
 
@@ -43,6 +46,10 @@ class Connection(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.parser = Parser(self)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
         """Draw the connection's lifetime."""
         self.app_state = {**self.app_state, EXPIRES: self.clock() + self.lifetime()}
@@ -56,9 +63,9 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; where the head of a request is still incomplete, bound it."""
+        self._head_bytes += len(data)
         super().data_received(data)
         if self._in_head:
-            self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self.transport.abort()
             elif self._head_timer is None:
@@ -67,16 +74,23 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request's first byte."""
         self._in_head = True
+        self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
+        if self.parser.should_upgrade():
+            return
         self._in_head = False
-        self._head_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def pause_writing(self) -> None:
         """The client takes less than it is sent: look again later whether it takes any."""

@@ -14,11 +14,19 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
+from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.bodies import Body, Limits
 from frazil_runtime.transport.connections import EXPIRES
 from frazil_runtime.transport.predictions import Predictions
-from frazil_runtime.transport.requests import CLOSE, Answer, Headers, Request, respond
-from frazil_runtime.transport.routes import Handler, make_routes, no_such_path, wrong_method
+from frazil_runtime.transport.requests import (
+    CLOSE,
+    Answer,
+    Handler,
+    Headers,
+    Request,
+    respond,
+)
+from frazil_runtime.transport.routes import make_routes, no_such_path, wrong_method
 from frazil_runtime.transport.server import Message, Receive, Send
 
 # One long document must not hold up the next; more threads would only share the interpreter.
@@ -39,6 +47,7 @@ class HttpApp:
         lifecycle: Lifecycle,
         *,
         limits: Limits | None = None,
+        admission: Admission | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models = models
@@ -46,7 +55,8 @@ class HttpApp:
         self._limits = limits or Limits()
         self._clock = clock
         self._threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="codec")
-        self._routes = make_routes(models, lifecycle, Predictions(metrics, self._threads))
+        predictions = Predictions(metrics, self._threads, admission or AdmitAll())
+        self._routes = make_routes(models, lifecycle, predictions)
         # What is about the server is about its model, where there is only one.
         only = next(iter(models.values())).info if len(models) == 1 else None
         self._headers = {
@@ -56,8 +66,8 @@ class HttpApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = Body(scope["headers"], receive, self._limits)
-        request = Request(scope["method"], scope["path"], body)
+        body = Body(scope["headers"], receive, self._limits, self._lifecycle)
+        request = Request(scope["method"], scope["path"], scope["headers"], body)
         try:
             answer = await self._handler(request)(request)
         except Exception:

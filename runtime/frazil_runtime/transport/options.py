@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from frazil_runtime.contract import TIMEOUT_HEADER
 from frazil_runtime.engine import InferRequest
-from frazil_runtime.errors import InferenceError, invalid
+from frazil_runtime.errors import invalid
 from frazil_runtime.transport import encodings
 
 JSON_BYTES: Final = b"inference-header-content-length"  # of a document that binary data follows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,36 @@ def test_what_is_cut_out(text: str, shape: tuple[int, ...]) -> None:
     assert document["inputs"]["y"] == [1]
 
 
+LIST = b"[%s]" % FLAT.encode()
+NAMED = b'"name": "x", "shape": [100000], "datatype": "FP32"'
+TENSOR = b'{%s, "data": %s}' % (NAMED, LIST)
+
+DOCUMENTS: dict[str, tuple[bytes, int]] = {
+    "rows": (b'{"instances": %s}' % LIST, 1),
+    "rows of a signature": (b'{"instances": %s, "signature_name": "a"}' % LIST, 1),
+    "a column": (b'{"inputs": {"x": %s}}' % LIST, 1),
+    "columns": (b'{"inputs": {"x": %s, "y": %s}}' % (LIST, LIST), 2),
+    "a tensor whose data comes last": (b'{"inputs": [%s]}' % TENSOR, 1),
+    "a tensor whose data comes first": (b'{"inputs": [{"data": %s, %s}]}' % (LIST, NAMED), 1),
+    "tensors": (b'{"inputs": [%s, %s]}' % (TENSOR, TENSOR), 2),
+    "a tensor before the outputs": (b'{"inputs": [%s], "outputs": [{"name": "y"}]}' % TENSOR, 1),
+}
+
+
+@pytest.mark.parametrize(("body", "count"), DOCUMENTS.values(), ids=DOCUMENTS)
+def test_the_documents_of_both_protocols_are_read_in_pieces(body: bytes, count: int) -> None:
+    assert len(list(_lists(numbers.parse(body)))) == count
+
+
+def _lists(value: Any) -> Iterator[Numbers]:
+    """What was cut out of a document."""
+    if type(value) is Numbers:
+        yield value
+    elif type(value) in (dict, list):
+        for inner in value.values() if type(value) is dict else value:
+            yield from _lists(inner)
+
+
 LEFT: dict[str, str] = {
     "a ragged list": f"[[1, 2], {ROWS}]",
     "a list that ends raggedly": f"[{ROWS}, [1, 2]]",
@@ -73,6 +104,10 @@ BROKEN: dict[str, str] = {
     "a missing number": f"[{FLAT},,{FLAT}]",
     "a number that is none": f"[{FLAT},1.e.5,{FLAT}]",
     "two numbers for one": f"[{FLAT},1 2,{FLAT}]",
+    "a comma before the end": f"[{FLAT},]",
+    # It ends a piece of 32 KiB, and leaves nothing but brackets for the next.
+    "a comma before the end where a piece ends": f"[{'1,' * 147_455}]",
+    "a comma before the end of a row where a piece ends": f"[[{'1,' * 147_455}]]",
     "a number that does not end": f"[{FLAT},{'1' * 100_000},{FLAT}]",
 }
 
@@ -81,7 +116,7 @@ BROKEN: dict[str, str] = {
 def test_what_is_broken_is_refused_when_it_is_read(text: str) -> None:
     with pytest.raises(InferenceError, match="JSON Parse error"):
         tf_serving.decode(
-            b'{"inputs": %s}' % text.encode(), manifest((tensor("x", "float32", (-1,)),))
+            b'{"inputs": %s}' % text.encode(), manifest((tensor("x", "float32", None),))
         )
 
 

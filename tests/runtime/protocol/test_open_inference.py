@@ -53,6 +53,15 @@ def test_a_call_may_have_an_id_and_choose_outputs_and_its_signature() -> None:
     assert call.request.outputs == ("b", "a")
 
 
+def test_null_is_as_good_as_absent() -> None:
+    unset = {"id": None, "parameters": {"signature_name": None}, "outputs": None}
+    for fields in (unset, unset | {"parameters": None}):
+        call = decode(ONE, inputs=[X | {"parameters": None}], **fields)
+        assert call.id is None
+        assert call.request.signature == "serving_default"
+        assert call.request.outputs == ()
+
+
 TEXTS: dict[str, tuple[dict[str, object], list[bytes]]] = {
     "text is UTF-8": ({"data": ["ä", "b"]}, ["ä".encode(), b"b"]),
     "base64 is bytes where it says so": (
@@ -70,6 +79,7 @@ def test_byte_strings(fields: dict[str, object], texts: list[bytes]) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no inputs": ({}, '"inputs" is missing in {}'),
+    "inputs that are null": ({"inputs": None}, '"inputs" is missing in {"inputs": null}'),
     "inputs that are no list": ({"inputs": {}}, '"inputs" must be a list, got {}'),
     "an input that is no object": ({"inputs": [1]}, "an input must be an object, got 1"),
     "an input without a name": ({"inputs": [{}]}, '"name" is missing in {}'),
@@ -105,6 +115,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no data": (
         {"inputs": [{key: X[key] for key in ("name", "shape", "datatype")}]},
+        'input "x" must have either "data" or the parameter "binary_data_size"',
+    ),
+    "data that are null": (
+        {"inputs": [X | {"data": None}]},
         'input "x" must have either "data" or the parameter "binary_data_size"',
     ),
     "ragged data": (

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.transport.bodies import Body, Limits
 
 LENGTH_3 = [(b"host", b"a"), (b"content-length", b"3")]
@@ -29,7 +30,7 @@ def body(
     async def receive() -> Any:
         return next(coming, None) or await asyncio.Future()
 
-    return Body(headers, receive, limits or Limits())
+    return Body(headers, receive, limits or Limits(), Lifecycle())
 
 
 async def test_one_piece() -> None:
@@ -53,7 +54,9 @@ async def test_no_body_is_not_waited_for(headers: list[tuple[bytes, bytes]]) -> 
 
 async def test_a_length_over_the_limit_is_refused_before_anything_is_read() -> None:
     sent = body(LENGTH_3, limits=Limits(bytes=2))
-    with pytest.raises(InferenceError, match="larger than 2 bytes") as raised:
+    with pytest.raises(
+        InferenceError, match=r"larger than 2 bytes: send fewer rows at a time$"
+    ) as raised:
         await sent.read()
     assert raised.value.code is Code.PAYLOAD_TOO_LARGE
     assert not sent.ended
@@ -83,11 +86,11 @@ async def test_what_has_come_buys_time_by_its_size() -> None:
 
     slow = Limits(seconds=0.05, bytes_per_second=1_000_000)
     with pytest.raises(InferenceError) as raised:
-        await Body(CHUNKED, drip, slow).read()
+        await Body(CHUNKED, drip, slow, Lifecycle()).read()
     assert raised.value.code is Code.REQUEST_TIMEOUT
     bought = Limits(bytes=300, seconds=0.2, bytes_per_second=0.001)
     with pytest.raises(InferenceError) as raised:
-        await Body(CHUNKED, drip, bought).read()
+        await Body(CHUNKED, drip, bought, Lifecycle()).read()
     assert raised.value.code is Code.PAYLOAD_TOO_LARGE
 
 

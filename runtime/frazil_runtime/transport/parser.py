@@ -1,0 +1,47 @@
+"""httptools' parser, deaf to clients who would rather speak another protocol."""
+
+from __future__ import annotations
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class Parser(HttpRequestParser):
+    """Reads a request with ``Upgrade`` as if it had none, as RFC 9110 (7.8) allows.
+
+    Java's HttpClient asks for HTTP/2 so, and any body may follow. httptools takes that body for the
+    other protocol, and whatever comes next for a request: so the head is parsed again without what
+    asks, and then the body. ``should_upgrade`` is true up to there, the callbacks are to wait.
+    """
+
+    def __init__(self, connection: HttpToolsProtocol) -> None:
+        self._connection = connection
+        self._begin()
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # all that it is given
+        """Parse what has come. HttpParserError where it is no HTTP, or asks for a tunnel."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                super().feed_data(rest)
+                return
+            except HttpParserUpgrade as upgrade:
+                head, rest = self._head(), rest[upgrade.args[0] :]
+            self._begin()
+            super().feed_data(head)
+
+    def _begin(self) -> None:
+        super().__init__(self._connection)
+        # As uvicorn has it: what follows a request that ends the connection harms not its answer.
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _head(self) -> bytes:
+        """The head that has just been parsed, without what asks for another protocol."""
+        if self.get_method() == b"CONNECT":
+            raise HttpParserError("a tunnel is no header that could be left out")
+        version = self.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.get_method(), self._connection.url, version)]
+        lines += [
+            b"%s: %s" % header for header in self._connection.headers if header[0] != b"upgrade"
+        ]
+        return b"\r\n".join((*lines, b"", b""))
