@@ -304,7 +304,7 @@ INVALID: dict[str, tuple[str, Any, str]] = {
     "compression that is damaged": (
         INFER,
         gzip.compress(infer().SerializeToString())[:-9],
-        "the request's compression is cut off",
+        "the request's body ends in the middle of its gzip data",
     ),
 }
 
