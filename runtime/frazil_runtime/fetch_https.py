@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from typing import Final
 
 import aiohttp
@@ -65,6 +66,7 @@ class HttpsSource:
 
     async def get(self, location: Location, etag: str, budget: Budget) -> Fetched | None:
         """As fetch.Source says; If-None-Match carries ``etag``."""
+        _require_name(location)
         headers = {"If-None-Match": etag} if etag else {}
         try:
             async with self._session.get(
@@ -98,8 +100,8 @@ class _Checked(AbstractResolver):
         if not all(map(self._allowed, addresses)):
             raise FetchError(
                 Code.INVALID_ARGUMENT,
-                f"https://{host} is not in the public internet: its name leads to a private or "
-                "reserved address, which is never connected to; put the data into a bucket",
+                f"https://{host} leads to a private or reserved address, which is never connected "
+                "to: put the data into a bucket, or where the internet reaches it",
             )
         return [
             ResolveResult(
@@ -115,6 +117,16 @@ class _Checked(AbstractResolver):
 
     async def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _require_name(location: Location) -> None:
+    """uris.parse reads no address as a host, and here none would be looked up or checked."""
+    try:
+        ip_address(location.host)
+    except ValueError:
+        return
+    what = f"{location.place} is an address, which is never connected to: name a host"
+    raise FetchError(Code.INVALID_ARGUMENT, what)
 
 
 def _url(location: Location) -> URL:

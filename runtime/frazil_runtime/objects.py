@@ -110,7 +110,7 @@ def forget_source(environ: MutableMapping[str, str]) -> None:
             del environ[name]
 
 
-def _named(environ: Mapping[str, str]) -> dict[str, str]:
+def _named(environ: Mapping[str, str]) -> dict[str, Any]:
     """What of AWS_* shapes a store, as ``_s3`` takes it."""
     return {
         "endpoint": environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
