@@ -1,4 +1,4 @@
-"""Fetches from S3 buckets, with the pod's own credentials (objects.open_inputs)."""
+"""Fetches from S3 buckets, with the pod's own credentials (objects.open_input_bucket)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from obstore.exceptions import NotModifiedError
 
 from frazil_runtime.errors import Code
 from frazil_runtime.fetch import Budget, Fetched, FetchError, collect
-from frazil_runtime.objects import open_inputs
+from frazil_runtime.objects import open_input_bucket
 from frazil_runtime.transfer import STORE_ERRORS, Failure, failure
 from frazil_runtime.uris import Location
 
@@ -32,7 +32,7 @@ class S3Source:
     def __init__(
         self,
         environ: Mapping[str, str],
-        opened: Callable[[str, Mapping[str, str]], ObjectStore] = open_inputs,
+        opened: Callable[[str, Mapping[str, str]], ObjectStore] = open_input_bucket,
     ) -> None:
         self._environ = environ
         self._open = opened

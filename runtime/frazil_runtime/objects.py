@@ -58,7 +58,7 @@ def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
     return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
 
 
-def open_inputs(bucket: str, environ: Mapping[str, str]) -> ObjectStore:
+def open_input_bucket(bucket: str, environ: Mapping[str, str]) -> ObjectStore:
     """The S3 bucket that a request named, with the pod's own credentials, or without any.
 
     Those are AWS_* as ``open_source`` reads them, else what Kubernetes gave the pod (a web identity

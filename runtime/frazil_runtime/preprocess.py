@@ -47,24 +47,32 @@ class Preprocessor:
         try:
             for name in self.images:
                 self.prepare(name, [_PIXEL])
-        except InferenceError as error:
+        except (InferenceError, ValueError) as error:  # ValueError: rows of another shape
             self.close()
             raise ArtifactError(f"the preprocessing of images fails: {error}") from error
 
     def prepare(self, name: str, images: Sequence[bytes]) -> Array:
         """Of JPEGs and PNGs: [len(images), height, width, channels], of the input's dtype.
 
-        Takes a few milliseconds for each. InferenceError names the input and the row.
+        InferenceError names the input and the row.
         """
         image = self.images[name]
-        headers = [self._header(name, row, each) for row, each in enumerate(images)]
         rows = np.empty((len(images), *image.shape), dtypes.BY_NAME[image.dtype].numpy)
-        for row, (header, each) in enumerate(zip(headers, images, strict=True)):
-            try:
-                (rows[row],) = self._sessions[image.file].run(name, [_scalar(each)])
-            except TensorFlowError as error:
-                raise _explained(name, row, header, error) from error
+        for row, each in enumerate(images):
+            rows[row] = self.prepare_row(name, each, row)
         return rows
+
+    def prepare_row(self, name: str, image: bytes, row: int) -> Array:
+        """Of one JPEG or PNG, the request's ``row``: [height, width, channels], read-only.
+
+        Takes milliseconds, in which the interpreter's lock is not held. InferenceError.
+        """
+        header = self._header(name, row, image)
+        try:
+            (prepared,) = self._sessions[self.images[name].file].run(name, [_scalar(image)])
+        except TensorFlowError as error:
+            raise _explained(name, row, header, error) from error
+        return prepared
 
     def close(self) -> None:
         """Free the graph; what is being prepared ends with an InferenceError."""

@@ -18,7 +18,7 @@ from frazil_runtime.errors import Code
 from frazil_runtime.fetch import Budget, Fetched, Fetcher, FetchError
 from frazil_runtime.fetch_https import HttpsSource
 from frazil_runtime.fetch_s3 import S3Source
-from frazil_runtime.objects import open_inputs
+from frazil_runtime.objects import open_input_bucket
 from frazil_runtime.uris import Location, parse
 
 pytestmark = pytest.mark.integration
@@ -302,7 +302,7 @@ async def test_only_so_many_fetches_run_at_once(https: Make, server: HttpsServer
 
 @pytest.fixture
 def source(bucket: Bucket) -> S3Source:
-    store = open_inputs(bucket.folder.name, bucket.environ)
+    store = open_input_bucket(bucket.folder.name, bucket.environ)
     store.put("a.jpg", b"a photo")
     store.put("large", LARGE)
     return S3Source(bucket.environ)
@@ -316,7 +316,7 @@ async def test_an_object_comes_and_is_asked_for_by_its_etag(
     assert got
     assert got.body == b"a photo"
     assert await source.get(location, got.etag, Budget(100)) is None
-    open_inputs(bucket.folder.name, bucket.environ).put("a.jpg", b"another")
+    open_input_bucket(bucket.folder.name, bucket.environ).put("a.jpg", b"another")
     again = await source.get(location, got.etag, Budget(100))
     assert again
     assert again.body == b"another"
