@@ -7,7 +7,7 @@ uris.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Container, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -93,6 +93,23 @@ class Fetcher:
         """Let go of connections."""
         for source in self._sources.values():
             await source.close()
+
+
+def open_fetcher(schemes: Container[str], environ: Mapping[str, str]) -> Fetcher:
+    """Of the sources that are used, ``environ`` being the pod's own; where an event loop runs.
+
+    The others are not even imported: an HTTP client takes a third of a second.
+    """
+    sources: dict[str, Source] = {}
+    if "https" in schemes:
+        from frazil_runtime.fetch_https import HttpsSource  # noqa: PLC0415
+
+        sources["https"] = HttpsSource()
+    if "s3" in schemes:
+        from frazil_runtime.fetch_s3 import S3Source  # noqa: PLC0415
+
+        sources["s3"] = S3Source(environ)
+    return Fetcher(sources)
 
 
 async def collect(

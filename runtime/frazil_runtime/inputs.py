@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from frazil_runtime import dtypes
 from frazil_runtime.errors import ArtifactError, Code, InferenceError, invalid
-from frazil_runtime.fetch import Budget, Fetched, Fetcher, FetchError, Source
+from frazil_runtime.fetch import Budget, Fetched, FetchError, open_fetcher
 from frazil_runtime.input_cache import InputCache
 from frazil_runtime.manifest import Image, Manifest
 from frazil_runtime.preprocess import Preprocessor, row_bytes
@@ -75,8 +75,9 @@ class Inputs:
         fetcher: Fetches,
         allow: Mapping[str, Allowed],
         cache: InputCache,
+        *,
         threads: int = 1,
-        limits: Limits = Limits(),  # noqa: B008 - it is immutable
+        limits: Limits = Limits(),
     ) -> None:
         """``allow`` has by input what its URIs may be; ``threads`` prepare at once."""
         self.cache = cache
@@ -209,8 +210,8 @@ def open_inputs(
     _check_allow(manifest, allow)
     cache = InputCache(cache_bytes, manifest.digest)
     schemes = {prefix.scheme for allowed in allow.values() for prefix in allowed.prefixes}
-    fetcher = Fetcher(_sources(schemes, environ))
-    return Inputs(Preprocessor(directory, manifest), fetcher, allow, cache, threads)
+    fetcher = open_fetcher(schemes, environ)
+    return Inputs(Preprocessor(directory, manifest), fetcher, allow, cache, threads=threads)
 
 
 def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
@@ -222,20 +223,6 @@ def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
                 f"spec.inputs.{name}.fetch: URIs stand for images or strings, which the inputs "
                 f"{', '.join(sorted(takers)) or '(none of this model)'} take"
             )
-
-
-def _sources(schemes: set[str], environ: Mapping[str, str]) -> dict[str, Source]:
-    """What is used, imported only then: an HTTP client takes a third of a second."""
-    sources: dict[str, Source] = {}
-    if "https" in schemes:
-        from frazil_runtime.fetch_https import HttpsSource  # noqa: PLC0415
-
-        sources["https"] = HttpsSource()
-    if "s3" in schemes:
-        from frazil_runtime.fetch_s3 import S3Source  # noqa: PLC0415
-
-        sources["s3"] = S3Source(environ)
-    return sources
 
 
 def _images(name: str, array: Array) -> list[bytes]:

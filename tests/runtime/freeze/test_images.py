@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes.s3 import Bucket
 from PIL import Image
 
 from frazil_runtime.contract import Exit
@@ -17,6 +18,7 @@ from frazil_runtime.freeze.cli import image
 from frazil_runtime.freeze.images import ImageSpec, dtype_of
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.manifest import Manifest, Signature, Tensor
+from frazil_runtime.objects import open_input_bucket
 
 SIZE = {"height": 4, "width": 5, "channels": 3}
 
@@ -290,3 +292,34 @@ def test_a_graph_that_computes_anything_else_is_no_proof() -> None:
             lambda image: right[image] + np.float32(next(turns) * 1e-4), samples
         )
     )
+
+
+@pytest.mark.tensorflow
+@pytest.mark.integration
+async def test_a_photo_in_a_bucket_is_answered_as_the_models_input(
+    artifact: Any, bucket: Bucket
+) -> None:
+    """From the freezer to the model's answer: fetched, decoded, normalised, run."""
+    from frazil_runtime.inputs import open_inputs
+    from frazil_runtime.session import Session
+    from frazil_runtime.uris import Allowed, Uri
+
+    photo = png(pixels(24, 20, 3))
+    open_input_bucket(bucket.folder.name, bucket.environ).put("open/photo.png", photo)
+    sent = np.array([photo, Uri(f"{bucket.url}/open/photo.png")], object)
+    allow = {"image": Allowed.parse([f"{bucket.url}/open"])}
+    inputs = open_inputs(
+        *(artifact.directory, artifact.manifest, allow, bucket.environ),
+        cache_bytes=10**6,
+        threads=2,
+    )
+    session = Session(artifact.directory, artifact.manifest)
+    try:
+        resolved = await inputs.resolve({"image": sent})
+        (means,) = session.run("serving_default", [resolved["image"]])
+    finally:
+        session.close()
+        await inputs.close()
+    expected = pixels(24, 20, 3).mean((0, 1)) / 127.5 - 1
+    np.testing.assert_allclose(means, [expected, expected], atol=1e-5)
+    assert inputs.cache.bytes > 0
