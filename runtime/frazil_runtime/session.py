@@ -53,8 +53,8 @@ class _Ports:
 class Session:
     """A frozen graph, ready to run. Every method may be called from any thread, at any time."""
 
-    def __init__(self, directory: Path, manifest: Manifest) -> None:
-        """Import the graph of the artifact in ``directory`` and run its initialisation.
+    def __init__(self, directory: Path, manifest: Manifest, file: str = GRAPH) -> None:
+        """Import the graph ``file`` of the artifact in ``directory`` and run its initialisation.
 
         ArtifactError where graph and manifest do not fit each other, or the graph cannot run here;
         LibraryError where TensorFlow's libraries are missing.
@@ -64,7 +64,7 @@ class Session:
         self._running = 0
         self._closed = False
         with ExitStack() as undo:
-            graph = Graph(self._library, directory / GRAPH)
+            graph = Graph(self._library, directory / file)
             undo.callback(graph.close)
             self._ports = {
                 name: _Ports.find(graph, signature)

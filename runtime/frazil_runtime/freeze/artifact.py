@@ -8,14 +8,17 @@ from pathlib import Path
 
 from frazil_runtime import contract, warmup
 from frazil_runtime.freeze.graphdef import has_loops
+from frazil_runtime.freeze.image_graph import FILE, Preprocessing
 from frazil_runtime.freeze.proof import Proved
 from frazil_runtime.manifest import Asset, File, Manifest
 
 ASSETS = "assets"
 
 
-def write(proved: Proved, destination: Path) -> Manifest:
-    """Write graph, warm-up requests, assets and manifest below ``destination``."""
+def write(
+    proved: Proved, destination: Path, preprocessing: Preprocessing | None = None
+) -> Manifest:
+    """Write graphs, warm-up requests, assets and manifest below ``destination``."""
     frozen = proved.frozen
     destination.mkdir(parents=True, exist_ok=True)
     graph = frozen.graph.SerializeToString(deterministic=True)
@@ -23,6 +26,10 @@ def write(proved: Proved, destination: Path) -> Manifest:
     (destination / contract.WARMUP).write_bytes(warmup.dump(proved.warmup))
     assets = {tensor: _copy(path, destination) for tensor, path in frozen.assets.items()}
     names = sorted({contract.GRAPH, contract.WARMUP, *assets.values()})
+    if preprocessing:
+        graph = preprocessing.graph.SerializeToString(deterministic=True)
+        (destination / FILE).write_bytes(graph)
+        names = sorted({*names, FILE})
     manifest = Manifest(
         signatures=frozen.signatures,
         default_signature=frozen.default,
@@ -30,6 +37,7 @@ def write(proved: Proved, destination: Path) -> Manifest:
         loops=has_loops(frozen.graph),
         initialization=frozen.initialization,
         assets=tuple(Asset(tensor, assets[tensor]) for tensor in sorted(assets)),
+        images=preprocessing.images if preprocessing else {},
     )
     (destination / contract.MANIFEST).write_bytes(manifest.to_json())
     return manifest

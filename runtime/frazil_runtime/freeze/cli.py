@@ -50,6 +50,15 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="NAME=VALUE",
         help="a placeholder that becomes a constant, as keep_prob=1.0; may be repeated",
     )
+    freeze.add_argument(
+        "--image",
+        type=image,
+        action="append",
+        default=[],
+        metavar="NAME=HEIGHTxWIDTHxCHANNELS[,scale=…][,mean=…][,std=…]",
+        help="an input that clients may give as JPEG or PNG: it becomes (pixel - mean) * scale / "
+        "std; mean and std are one number or one a channel, as mean=124:117:104; may be repeated",
+    )
     freeze.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
     freeze.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
     freeze.add_argument("--samples", default="", help="an npz of real inputs for the proof")
@@ -81,6 +90,25 @@ def feed(text: str) -> tuple[str, FeedValue]:
     except ValueError:
         parsed = value
     return name, parsed if isinstance(parsed, bool | int | float | str) else value
+
+
+def image(text: str) -> tuple[str, dict[str, Any]]:
+    """``x=8x9x3,scale=0.5,mean=1:2:3`` → ``("x", {"height": 8, …, "mean": [1, 2, 3]})``."""
+    name, _, rest = text.partition("=")
+    size, *options = rest.split(",")
+    try:
+        height, width, channels = map(int, size.split("x"))
+        record: dict[str, Any] = {"height": height, "width": width, "channels": channels}
+        for option in options:
+            field, _, numbers = option.partition("=")
+            values = [float(number) for number in numbers.split(":")]
+            record[field] = values if len(values) > 1 else values[0]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not name=heightxwidthxchannels, then scale=, mean= or std= with a number "
+            "or one for each channel, as image=224x224x3,scale=0.0078,mean=127.5"
+        ) from None
+    return name, record
 
 
 def _freeze(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ def freeze(arguments: argparse.Namespace) -> int:
         feeds=dict(arguments.feed),
         samples=arguments.samples,
         signature=arguments.signature,
+        images=dict(arguments.image),
     )
 
     def work() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from frazil_runtime.freeze import artifact
+from frazil_runtime.freeze import artifact, images
 from frazil_runtime.freeze.graph import freeze
+from frazil_runtime.freeze.image_graph import preprocessing
 from frazil_runtime.freeze.load import load
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.proof import prove
@@ -27,13 +28,14 @@ def convert(
     progress: Progress,
     samples: Path | None = None,
 ) -> Manifest:
-    """Freeze ``source`` into the directory ``destination``: graph, warm-up, assets, manifest.
+    """Freeze ``source`` into the directory ``destination``: graphs, warm-up, assets, manifest.
 
     ``source`` is a checkpoint's prefix, a SavedModel's directory, or a file; ``samples`` the npz
     that ``request.samples`` names, fetched. Equal arguments make equal bytes. Raises FreezeError
     for everything the user must act on.
     """
     tf.get_logger().setLevel("ERROR")
+    specs = images.read(request)
     with tempfile.TemporaryDirectory() as scratch:
         progress(f"loading {source.name}")
         meta = load(source, request, Path(scratch))
@@ -45,5 +47,6 @@ def convert(
             progress("proving that the frozen graph answers as the original")
             given = collect(source, samples, frozen.signatures)
             proved = prove(original, frozen, given, request)
+        prepared = preprocessing(specs, proved.frozen.signatures, request.optimize)
         progress("writing the artifact")
-        return artifact.write(proved, destination)
+        return artifact.write(proved, destination, prepared)
