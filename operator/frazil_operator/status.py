@@ -13,6 +13,7 @@ from frazil_operator import names
 from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
 from frazil_operator.observed import Object, Observed
 from frazil_operator.plan.decision import Decision
+from frazil_runtime.contract import Exit
 
 
 class Check(NamedTuple):
@@ -33,6 +34,9 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
         "Progressing": _progressing(ready),
         "Ready": ready,
     }
+    if observed.refused:
+        message = f"the API server refuses a child: {observed.refused}"
+        checks |= _verdict(Check("False", "ApplyRefused", message))
     model = decision.model
     said = Status(
         observed_generation=model.generation,
@@ -49,13 +53,17 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
 def refused(observed: Observed, reason: str, message: str, *, final: bool = True) -> dict[str, Any]:
     """The status of a model that nothing can be done about; what serves goes on serving."""
     body = observed.model
-    verdict = Check("False" if final else "Unknown", reason, message)
-    checks = {"Accepted": verdict, "Ready": verdict, "Progressing": _progressing(verdict)}
+    checks = _verdict(Check("False" if final else "Unknown", reason, message))
     before = body.get("status") or {}
     kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in _before(body)}
     kept.pop("Stalled", None)
     generation = {"observedGeneration": body["metadata"].get("generation", 0)}
     return dict(before) | generation | {"conditions": _conditions(kept | checks, observed)}
+
+
+def _verdict(check: Check) -> dict[str, Check]:
+    """What a model is told that is not accepted as it is."""
+    return {"Accepted": check, "Ready": check, "Progressing": _progressing(check)}
 
 
 def _ready(decision: Decision) -> Check:
@@ -80,6 +88,11 @@ def _is_rejected(decision: Decision) -> Check | None:
     if target is None or target.verdict is None:
         return None
     advice = f"change the spec, or annotate the model with {names.RETRY} to try it again"
+    if target.verdict.reason == Exit.INVALID_ARTIFACT.reason:  # what is stored will not get better
+        advice = (
+            f"annotate the model with both {names.REFREEZE} and {names.RETRY}=<anything new>, to "
+            "freeze the checkpoint again and then to try it again"
+        )
     message = f"revision {target.name} was rejected: {target.verdict.message}; {advice}"
     return Check("False", target.verdict.reason, message)
 
@@ -163,7 +176,7 @@ def _stable(decision: Decision) -> StableStatus | None:
     return StableStatus(
         revision=revision.name,
         artifact=revision.artifact.name,
-        checkpoint=revision.artifact.checkpoint,
+        checkpoint=revision.checkpoint,
         replicas=decision.scene.fleet(revision.name).ready,
     )
 
@@ -191,7 +204,7 @@ def _rejected(decision: Decision) -> RejectedStatus | None:
 
 def _what(decision: Decision) -> str:
     target = decision.target
-    return f"revision {target.name} ({target.artifact.checkpoint})" if target else "no revision"
+    return f"revision {target.name} ({target.checkpoint})" if target else "no revision"
 
 
 def _pods(count: int) -> str:

@@ -20,6 +20,7 @@ from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.engine import Array, Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
+from frazil_runtime.inputs import Inputs, open_inputs
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
@@ -27,11 +28,15 @@ from frazil_runtime.manifest import Manifest
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.policies import Policies, watch_file
+from frazil_runtime.request_signatures import as_requested
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
+from frazil_runtime.transport.bodies import Limits
+from frazil_runtime.transport.grpc import serving_grpc
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.server import serving
+from frazil_runtime.uris import Allowed
 from frazil_runtime.warming import warm_up
 
 # Each return from C to Python waits up to this long (seconds) while another thread computes: at
@@ -46,6 +51,7 @@ class Loaded:
     """A model's artifact on this disk: ``samples`` are inputs to warm each signature up with."""
 
     model: ModelInfo
+    manifest: Manifest
     directory: Path
     samples: Mapping[str, Mapping[str, Array]]
 
@@ -92,16 +98,18 @@ def load(name: str, artifact: str, settings: Settings, environ: Mapping[str, str
         name=name,
         version=settings.version,
         revision=settings.revision or manifest.digest.removeprefix("sha256-")[:10],
-        manifest=manifest,
+        manifest=as_requested(manifest),
+        artifact=manifest.digest,
     )
-    return Loaded(model, directory, samples)
+    return Loaded(model, manifest, directory, samples)
 
 
-def host(engine: Engine, loaded: Loaded) -> tuple[ModelEngine, dict[str, dict[int, float]]]:
+def host(
+    engine: Engine, loaded: Loaded, inputs: Inputs | None = None
+) -> tuple[ModelEngine, dict[str, dict[int, float]]]:
     """Make the model's session and run it once at every size; how long each run takes."""
-    manifest = loaded.model.manifest
-    make = partial(Session, loaded.directory, manifest)
-    model = engine.host(loaded.model.name, manifest, make)
+    make = partial(Session, loaded.directory, loaded.manifest)
+    model = engine.host(loaded.model.name, loaded.manifest, make, inputs)
     return model, warm_up(model.hosted, loaded.samples, engine.sizes)
 
 
@@ -116,8 +124,8 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         log.info("probes and metrics on %s", address(listeners.admin))
         rooms.callback(engine.close)
         models = {}
-        for name, artifact in settings.models.items():
-            hosting = _host(engine, name, artifact, settings, lifecycle)
+        for name in settings.models:
+            hosting = _host(engine, settings, lifecycle, rooms, name)
             models[name] = served = await _unless_stopped(hosting, signals)
             metrics.serves(served.info)
         engine.warmed()
@@ -125,10 +133,16 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         if settings.policy_file is not None:
             watching = asyncio.create_task(watch_file(settings.policy_file, policies))
             rooms.callback(watching.cancel)
-        app = HttpApp(models, metrics, lifecycle)
+        most = settings.policy.max_request_bytes
+        app = HttpApp(models, metrics, lifecycle, limits=Limits(bytes=most), admission=engine)
         rooms.callback(app.close)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
+        grpc_address = f"{settings.host}:{settings.grpc_port}"
+        port = await rooms.enter_async_context(
+            serving_grpc(models, metrics, lifecycle, grpc_address, max_message_bytes=most)
+        )
+        log.info("gRPC on %s:%d", settings.host, port)
         lifecycle.enter(State.READY)
         _announce(metrics, models)
         await signals.stop.wait()
@@ -136,12 +150,31 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         log.info("finishing %d requests", engine.dispatcher.in_flight)
 
 
+def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None:
+    """What prepares images and fetches URIs; None for a model whose inputs are all tensors."""
+    allow = {
+        name: Allowed.parse(prefixes)
+        for name, prefixes in settings.allow.get(loaded.model.name, {}).items()
+    }
+    if not (loaded.manifest.images or allow):
+        return None
+    return open_inputs(
+        *(loaded.directory, loaded.manifest, allow, os.environ),
+        cache_bytes=settings.policy.input_cache_bytes,
+        threads=engine.slots,
+    )
+
+
 async def _host(
-    engine: Engine, name: str, artifact: str, settings: Settings, lifecycle: Lifecycle
+    engine: Engine, settings: Settings, lifecycle: Lifecycle, rooms: AsyncExitStack, name: str
 ) -> Served:
+    artifact = settings.models[name]
     loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
     lifecycle.enter(State.WARMING)
-    model, seconds = await asyncio.to_thread(host, engine, loaded)
+    inputs = _inputs(engine, loaded, settings)
+    if inputs is not None:
+        rooms.push_async_callback(inputs.close)
+    model, seconds = await asyncio.to_thread(host, engine, loaded, inputs)
     engine.dispatcher.costs.seed(name, seconds)
     return Served(loaded.model, model, model.statistics)
 

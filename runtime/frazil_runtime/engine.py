@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy.typing as npt
 
@@ -61,6 +61,13 @@ class InferResponse:
     cache: str = "off"
 
 
+class Resolves(Protocol):
+    """Makes tensors of images and URIs."""
+
+    async def resolve(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The inputs as the model takes them; InferenceError names what is wrong."""
+
+
 class Engine:
     """What all models of a process share: the line, the slots, the memory, the policy."""
 
@@ -99,11 +106,20 @@ class Engine:
         largest = self.dispatcher.costs.largest
         self.dispatcher.scheduler.rules.reference = largest or 1.0
 
-    def host(self, name: str, manifest: Manifest, make: Callable[[], Runs]) -> ModelEngine:
-        """Take a model in; ``make`` makes its session, now and where one has to be replaced."""
+    def host(
+        self,
+        name: str,
+        manifest: Manifest,
+        make: Callable[[], Runs],
+        inputs: Resolves | None = None,
+    ) -> ModelEngine:
+        """Take a model in; ``make`` makes its session, now and where one has to be replaced.
+
+        ``inputs`` makes tensors of what requests may send in place of them.
+        """
         hosted = Hosted(name, manifest, make, Statistics())
         self._hosted[name] = hosted
-        return ModelEngine(self, hosted)
+        return ModelEngine(self, hosted, inputs)
 
     @property
     def statistics(self) -> dict[str, Statistics]:
@@ -149,8 +165,9 @@ class Engine:
 class ModelEngine:
     """One model of an engine: ``infer`` answers its requests."""
 
-    def __init__(self, engine: Engine, hosted: Hosted) -> None:
+    def __init__(self, engine: Engine, hosted: Hosted, inputs: Resolves | None = None) -> None:
         self.hosted = hosted
+        self._inputs = inputs
         self.statistics = hosted.statistics
         self._engine = engine
         self._scope = f"{hosted.name}\0{hosted.manifest.digest}".encode()
@@ -163,7 +180,10 @@ class ModelEngine:
         try:
             signature = find_signature(self.hosted.manifest, request.signature)
             wanted = check_outputs(signature, request.outputs)
-            inputs = check_inputs(signature, request.inputs)
+            sent = request.inputs
+            if self._inputs is not None:
+                sent = await self._inputs.resolve(sent)
+            inputs = check_inputs(signature, sent)
             outputs, cache = await self._outputs(request, signature, inputs)
         except InferenceError:
             self.statistics.failed.add(clock() - began)

@@ -11,16 +11,17 @@ from frazil_runtime.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The one model of this process.
+    """A model of this process.
 
     ``version`` is TensorFlow Serving's (a decimal number as text), ``revision`` what every answer
-    names in X-Frazil-Revision.
+    names in X-Frazil-Revision. ``manifest`` is what clients see: an image input takes strings.
     """
 
     name: str
     version: str
     revision: str
     manifest: Manifest
+    artifact: str = ""
 
 
 class State(Enum):

@@ -64,8 +64,8 @@ class Metrics:
     def serves(self, model: ModelInfo) -> None:
         """Name a model once it is loaded."""
         self._signatures[model.name] = frozenset(model.manifest.signatures)
-        digest = model.manifest.digest
-        self._model.labels(model.name, model.version, model.revision, digest).set(1)
+        labels = model.name, model.version, model.revision, model.artifact
+        self._model.labels(*labels).set(1)
 
     def became_ready(self, seconds: float) -> None:
         """Keep how long the start took, in seconds."""

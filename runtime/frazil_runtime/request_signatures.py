@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from frazil_runtime.manifest import Image, Signature, Tensor
+from frazil_runtime.manifest import Image, Manifest, Signature, Tensor
 
 
 def request_signature(
@@ -24,6 +24,17 @@ def request_signature(
             for tensor in signature.inputs
         ),
     )
+
+
+def as_requested(manifest: Manifest) -> Manifest:
+    """The manifest as clients see it."""
+    if not manifest.images:
+        return manifest
+    signatures = {
+        name: request_signature(signature, manifest.images)
+        for name, signature in manifest.signatures.items()
+    }
+    return replace(manifest, signatures=signatures)
 
 
 def _strings(tensor: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,13 +43,15 @@ class Settings:
     policy: contract.Policy
     policy_file: Path | None
     token_file: Path | None
+    allow: Mapping[str, Mapping[str, Sequence[str]]]  # by model and input: prefixes of URIs
 
     @classmethod
     def read(cls, flags: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
         """Merge the flags of ``add_arguments`` with FRAZIL_*; SettingsError says what is wrong."""
         policy_file = _path(flags.policy or environ.get(contract.ENV_POLICY_FILE))
+        models = _models(flags, environ)
         return cls(
-            models=_models(flags, environ),
+            models=models,
             version=_version(environ.get(contract.ENV_VERSION, "1")),
             revision=environ.get(contract.ENV_REVISION, ""),
             host=flags.host,
@@ -63,6 +65,7 @@ class Settings:
             policy=ALONE if policy_file is None else contract.Policy(),
             policy_file=policy_file,
             token_file=_path(environ.get(contract.ENV_TOKEN_FILE)),
+            allow=_allowed(flags.allow, models),
         )
 
 
@@ -81,6 +84,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=ARTIFACT",
         help="serve this model, too; may be given several times, in place of ARTIFACT",
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="[MODEL/]INPUT=PREFIX",
+        help="let requests name https:// and s3:// objects below PREFIX for this input; may be "
+        "given several times",
     )
     parser.add_argument(
         "--policy", metavar="FILE", help="a policy as JSON, read again when it changes"
@@ -116,6 +127,19 @@ def _model(text: str) -> tuple[str, str]:
     if not (name and artifact):
         raise SettingsError(f"--model is NAME=ARTIFACT, not {text!r}")
     return name, artifact
+
+
+def _allowed(texts: Sequence[str], models: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    allowed: dict[str, dict[str, list[str]]] = {}
+    for text in texts:
+        where, _, prefix = text.partition("=")
+        model, slash, name = where.rpartition("/")
+        if not slash:
+            model = next(iter(models))
+        if not (name and prefix and model in models):
+            raise SettingsError(f"--allow is [MODEL/]INPUT=PREFIX, not {text!r}")
+        allowed.setdefault(model, {}).setdefault(name, []).append(prefix)
+    return allowed
 
 
 def _batching(environ: Mapping[str, str]) -> contract.Batching:

@@ -28,7 +28,7 @@ def _session() -> Iterator[Any]:
         yield session
 
 
-def _export(
+def export(
     session: Any,
     directory: Path,
     inputs: Tensors,
@@ -37,7 +37,7 @@ def _export(
     more: Mapping[str, Any] | None = None,
     main_op: Any = None,
 ) -> Path:
-    """A TF1 SavedModel with a predict signature as its default."""
+    """Write a TF1 SavedModel with a predict signature as its default."""
     target = directory / "saved_model"
     builder = tf1.saved_model.Builder(str(target))
     signature = tf1.saved_model.predict_signature_def(inputs, outputs)
@@ -115,6 +115,35 @@ def loop_checkpoint(directory: Path, *, resource: bool) -> Path:
         return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
 
 
+def gathering_loop_checkpoint(directory: Path) -> Path:
+    """TF1: a loop of Enter and Exit that looks up a resource variable; ``ids`` [?] → ``y`` [?]."""
+    with _session() as session:
+        ids = tf1.placeholder(tf.int32, [None], name="ids")
+        table = tf1.get_variable("table", initializer=np.array([1, 2, 0]), use_resource=True)
+        tf1.disable_control_flow_v2()
+        try:
+            _, y = tf1.while_loop(
+                lambda i, _: i < 2,
+                lambda i, v: (i + 1, tf.gather(table, v)),
+                [tf.constant(0), tf.cast(ids, tf.int64)],
+            )
+        finally:
+            tf1.enable_control_flow_v2()
+        tf.identity(y, name="y")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
+def queue_checkpoint(directory: Path) -> Path:
+    """TF1, as the tutorials trained: the rows come from a queue that threads fill."""
+    with _session() as session:
+        rows = tf1.train.input_producer(tf.constant(weights(10, 4)), shuffle=False)
+        batch = rows.dequeue_many(5, name="batch")
+        tf.matmul(batch, tf1.get_variable("w", initializer=weights(4, 2)), name="y")
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
 def object_checkpoint(directory: Path) -> Path:
     """TF2: weights and a tree of Python objects, no graph."""
     holder = tf.train.Checkpoint(w=tf.Variable(weights(3)))
@@ -148,7 +177,7 @@ def table_tf1(directory: Path) -> Path:
         step = tf1.get_local_variable("step", initializer=np.int64(0))
         session.run([tf1.global_variables_initializer(), tf1.local_variables_initializer()])
         main_op = tf.group(tf1.tables_initializer(), tf1.local_variables_initializer(), step)
-        return _export(session, directory, {"tokens": tokens}, outputs, main_op=main_op)
+        return export(session, directory, {"tokens": tokens}, outputs, main_op=main_op)
 
 
 def estimator(directory: Path) -> Path:
@@ -171,7 +200,7 @@ def estimator(directory: Path) -> Path:
         names = tf.tile(tf.constant([["ice", "water", "steam"]]), [tf.shape(scores)[0], 1])
         session.run(tf1.global_variables_initializer())
         classify = tf1.saved_model.classification_signature_def(serialised, names, scores)
-        return _export(
+        return export(
             session,
             directory,
             {"examples": serialised},
@@ -294,6 +323,21 @@ def keras_lambda(directory: Path) -> Path:
     return path
 
 
+def squares(expected: Any, actual: Any) -> Any:
+    """A loss that only this process knows."""
+    return (expected - actual) ** 2
+
+
+def keras_compiled(directory: Path) -> Path:
+    """A ``.keras`` file that was trained with a loss of the user's own: ``x`` [?, 4] → [?, 2]."""
+    layers = [tf.keras.Input([4], name="x"), tf.keras.layers.Dense(2, kernel_initializer="ones")]
+    model = tf.keras.Sequential(layers)
+    model.compile("adam", loss=squares)
+    path = directory / "model.keras"
+    model.save(path)
+    return path
+
+
 class Scale(tf.keras.layers.Layer):
     """A class that only this process knows."""
 
@@ -328,7 +372,7 @@ def sparse(directory: Path) -> Path:
         w = tf1.get_variable("w", initializer=weights(4, 2))
         session.run(tf1.global_variables_initializer())
         y = tf.sparse.sparse_dense_matmul(features, w)
-        return _export(session, directory, {"features": features}, {"y": y})
+        return export(session, directory, {"features": features}, {"y": y})
 
 
 def frozen_graph(directory: Path) -> Path:

@@ -163,18 +163,54 @@ ANSWERS: dict[str, tuple[str, str, int, object]] = {
         {"error": "Model digits has version 3, not 4."},
     ),
     "a path that is none": ("GET", "/", 404, {"error": "Malformed request: GET /"}),
-    "a prediction is posted": (
+    "an infer call is posted": (
         "GET",
-        PREDICT,
+        "/v2/models/digits/infer",
         405,
-        {"error": f"Malformed request: GET {PREDICT}"},
+        {"error": "Malformed request: GET /v2/models/digits/infer"},
     ),
-    "a status is got": (
-        "DELETE",
-        "/v1/models/digits",
-        405,
-        {"error": "Malformed request: DELETE /v1/models/digits"},
+    "v1's words are read in any case": (
+        "GET",
+        "/V1/Models/digits/VERSIONS/4/MetaData",
+        404,
+        {"error": "Could not find version 4 of model digits"},
     ),
+    "a model's name is read as it is": (
+        "GET",
+        "/v1/models/Digits",
+        404,
+        {"error": "Could not find any versions of model Digits"},
+    ),
+    "a label's name is read as it is": (
+        "GET",
+        "/v1/models/digits/LABELS/Stable",
+        400,
+        {"error": "Unrecognized servable version label: Stable"},
+    ),
+    "v2's words are read as they are": (
+        "GET",
+        "/V2/models/digits",
+        404,
+        {"error": "Malformed request: GET /V2/models/digits"},
+    ),
+    "a status is of one model": (
+        "GET",
+        "/v1/models",
+        400,
+        {"error": "Missing model name in request."},
+    ),
+}
+MALFORMED: dict[str, tuple[str, str]] = {
+    "a prediction is posted": ("GET", PREDICT),
+    "another model's prediction is posted": ("GET", "/v1/models/cats:predict"),
+    "a status is got": ("DELETE", "/v1/models/digits"),
+    "a status is not posted": ("POST", "/v1/models/digits"),
+    "another model's status is not posted": ("POST", "/v1/models/cats"),
+    "metadata are not posted": ("POST", "/v1/models/digits/metadata"),
+    "there is no other call": ("POST", "/v1/models/digits:guess"),
+    "a call has no metadata": ("GET", "/v1/models/digits:predict/metadata"),
+    "a version is a number": ("GET", "/v1/models/digits/versions/one"),
+    "a path of v1 that is none": ("GET", "/V1/nothing"),
 }
 
 
@@ -185,6 +221,22 @@ async def test_what_else_is_answered(
     reply = await client.request(method, path)
     assert (reply.status_code, reply.json()) == (status, answer)
     assert reply.headers["x-frazil-revision"] == "digits-7c9f"
+
+
+@pytest.mark.parametrize(("method", "path"), MALFORMED.values(), ids=MALFORMED)
+async def test_what_tensorflow_serving_calls_malformed(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    reply = await client.request(method, path)
+    assert reply.status_code == 400
+    assert reply.json() == {"error": f"Malformed request: {method} {path}"}
+
+
+async def test_the_words_of_v1_are_read_in_any_case(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/V1/models/digits")).status_code == 200
+    assert (await client.get("/v1/MODELS/digits/Metadata")).status_code == 200
+    reply = await client.post("/v1/models/digits/Versions/3:Predict", content=ROWS)
+    assert reply.json() == {"predictions": [{"y": [2, 4], "n": 0}]}
 
 
 async def test_status_and_metadata_are_those_of_both_protocols(client: httpx.AsyncClient) -> None:

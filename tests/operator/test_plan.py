@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import timedelta
 
 import pytest
 from fakes.toy import Toy, model
@@ -53,7 +54,13 @@ def test_from_apply_to_ready() -> None:
         "Progressing": "False Ready",
         "Ready": "True Ready",
     }
-    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+    assert toy.story() == [
+        "FreezeStarted",
+        "Frozen",
+        "RolloutStarted",
+        "RolloutCompleted",
+        "SingleReplica",
+    ]
     assert sorted(kind for kind, _ in toy.objects) == [
         "ControllerRevision",
         "Deployment",
@@ -218,6 +225,76 @@ def test_an_overwritten_checkpoint_is_frozen_again_when_asked(toy: Toy) -> None:
     assert stable(toy) != old
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param(names.REFREEZE, id="refreeze"),
+        pytest.param(names.UPGRADE_RUNTIME, id="upgrade-runtime"),
+        pytest.param(names.RETRY, id="retry"),
+    ],
+)
+@pytest.mark.parametrize("settled", [True, False])
+def test_taking_an_annotation_away_asks_for_nothing(toy: Toy, wish: str, settled: bool) -> None:
+    toy.change({wish: "1"})
+    toy.look()
+    if settled:
+        toy.settle()
+    done = toy.copy()
+    done.settle()
+    del toy.model["metadata"]["annotations"][wish]
+    toy.settle()
+    assert stable(toy) == stable(done)
+    assert toy.story() == done.story()
+    toy.change({wish: "1"})
+    toy.settle()
+    assert toy.story() == done.story()
+
+
+def test_an_annotation_taken_away_holds_for_another_checkpoint_too(toy: Toy) -> None:
+    toy.change({names.REFREEZE: "1"})
+    toy.settle()
+    again = stable(toy)
+    del toy.model["metadata"]["annotations"][names.REFREEZE]
+    toy.checkpoint(2)
+    toy.settle()
+    toy.checkpoint(1)
+    toy.settle()
+    assert stable(toy) == again
+
+
+def test_the_same_artifact_under_another_uri_is_told_by_the_new_one(toy: Toy) -> None:
+    artifact, data = toy.model["status"]["stable"]["artifact"], toy.kind("ControllerRevision")
+    toy.checkpoint(2)
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+    for kind in ("Ready", "Frozen"):
+        assert "s3://models/digits-2" in toy.message(kind)
+    assert [r["data"] for r in toy.kind("ControllerRevision")] == [r["data"] for r in data]
+    toy.checkpoint(3)
+    candidate(toy)
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [
+        pytest.param(1, 1, id="one pod, which a drain takes away"),
+        pytest.param(2, 0, id="two pods"),
+        pytest.param(0, 0, id="none at all"),
+    ],
+)
+def test_what_a_drain_does_is_told_once(replicas: int, told: int) -> None:
+    toy = Toy(model(replicas=replicas))
+    toy.settle()
+    for number in (2, 1):  # another revision, and back
+        toy.checkpoint(number)
+        toy.settle()
+    assert toy.story().count("SingleReplica") == told
+
+
 def test_frozen_again_to_the_same_artifact_changes_nothing(toy: Toy) -> None:
     old, artifact = stable(toy), toy.model["status"]["stable"]["artifact"]
     toy.change({names.REFREEZE: "1"})
@@ -277,6 +354,26 @@ def test_a_model_that_is_being_deleted_is_left_alone(toy: Toy) -> None:
     assert toy.look() == 0
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "ControllerRevision"])
+def test_a_label_that_somebody_took_away_is_put_back(toy: Toy, kind: str) -> None:
+    before = json.dumps(toy.kind(kind), sort_keys=True)
+    for body in toy.kind(kind):
+        del body["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert json.dumps(toy.kind(kind), sort_keys=True) == before
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_pod_that_was_taken_out_of_the_service_counts_no_more(toy: Toy) -> None:
+    name = stable(toy)
+    taken = toy.of(name)[0]
+    del taken["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert taken in toy.pods
+    assert toy.fleet() == {name: 3}
+    assert toy.model["status"]["replicas"] == 3
+
+
 def test_a_foreign_object_is_not_touched() -> None:
     toy = Toy()
     service = {"kind": "Service", "metadata": {"name": "digits", "namespace": "demo"}}
@@ -293,7 +390,15 @@ def test_a_foreign_object_is_not_touched() -> None:
     toy.foreign = []
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
-    assert toy.story()[:2] == ["Stalled", "Recovered"]
+    assert toy.story()[:2] == ["Stalled", "FreezeStarted"]
+
+
+def test_what_served_all_along_has_recovered_when_it_is_ready_again(toy: Toy) -> None:
+    toy.foreign = [{"kind": "Service", "metadata": {"name": "digits-pods", "namespace": "demo"}}]
+    toy.look()
+    toy.foreign = []
+    toy.settle()
+    assert toy.story() == ["Stalled", "Recovered"]
 
 
 def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
@@ -307,12 +412,80 @@ def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "True Ready"
 
 
+def test_pods_of_a_former_model_of_that_name_are_not_counted(toy: Toy) -> None:
+    name, left = stable(toy), toy.pods
+    after = Toy(model(replicas=3), now=toy.now + timedelta(minutes=1))
+    after.model["metadata"]["creationTimestamp"] = after.now.isoformat()
+    after.pods = left
+    for _ in range(2):
+        after.look()
+    after.freeze()
+    for _ in range(2):
+        after.look()
+    assert ("Deployment", f"digits-{name}") in after.objects
+    assert after.conditions()["Available"] == "False NoReadyPods"
+    assert after.conditions()["Ready"] == "Unknown RollingOut"
+    assert after.model["status"]["replicas"] == 0
+
+
 def test_a_child_that_the_api_server_refuses_is_told_and_what_serves_goes_on(toy: Toy) -> None:
     refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
     status = plan(refused, toy.settings).status
     said = {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
     assert said["Ready"] == "False ApplyRefused"
+    assert said["Accepted"] == "False ApplyRefused"
     assert said["Available"] == "True Serving"
+
+
+def test_beside_what_was_refused_the_status_is_what_is_there(toy: Toy) -> None:
+    toy.change(replicas=5)
+    for pod in toy.of(stable(toy)):
+        toy.pods.remove(pod)
+    refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
+    status = plan(refused, toy.settings).status
+    said = {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
+    assert said["Available"] == "False NoReadyPods"
+    assert said["Frozen"] == "True Frozen"
+    assert status["replicas"] == 0
+    assert status["stable"]["replicas"] == 0
+    assert status["observedGeneration"] == 2
+
+
+def test_a_store_that_cannot_be_reached_is_told_and_what_serves_goes_on(toy: Toy) -> None:
+    toy.checkpoint(2)
+    toy.store_error = "the store does not answer"
+    toy.tell(toy.plan())
+    assert toy.conditions() == {
+        "Accepted": "True Accepted",
+        "Frozen": "False StoreUnreachable",
+        "Available": "True Serving",
+        "Progressing": "False StoreUnreachable",
+        "Ready": "False StoreUnreachable",
+        "Stalled": "True StoreUnreachable",
+    }
+    assert "the store does not answer" in toy.message("Ready")
+    assert toy.model["status"]["observedGeneration"] == 2
+    assert toy.story() == ["FreezeFailed"]
+    toy.store_error = ""
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.story()[:2] == ["FreezeFailed", "FreezeStarted"]
+
+
+def test_a_pod_that_lacks_its_secret_names_the_store_while_that_is_away(toy: Toy) -> None:
+    toy.change(serving={"drainSeconds": 7})
+    name = candidate(toy)
+    message = 'secret "frazil-store-read" not found'
+    waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": message}}
+    container = {"name": "runtime", "state": waiting}
+    toy.break_pods(name, when=lambda _: True, containerStatuses=[container])
+    toy.now += timedelta(seconds=30)
+    toy.look()
+    assert toy.conditions()["Ready"] == "False CreateContainerConfigError"
+    toy.store_error = "the store does not answer"
+    toy.tell(toy.plan())
+    assert toy.conditions()["Ready"] == "False StoreUnreachable"
+    assert toy.conditions()["Frozen"] == "True Frozen"
 
 
 def test_a_spec_that_cannot_be_read_leaves_serving_what_serves(toy: Toy) -> None:

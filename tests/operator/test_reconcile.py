@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import stamped
+from frazil_operator.gateway import GatewayError
 from frazil_operator.observed import Event, Key, Object, Observed, Plan, Ref
 from frazil_operator.reconcile import Reconciler
 from frazil_operator.settings import Settings
@@ -99,14 +100,20 @@ class Scene:
     wanted: Plan = NOTHING
     wanted_with_foreign: Plan = CONFLICT
     wanted_when_refused: Plan = NOTHING
+    taken: ApiError | None = None
+    store_error: str = ""
 
     def plan(self, observed: Observed, _: Settings) -> Plan:
         self.looks.append(observed)
-        if observed.refused:
+        if observed.refused or observed.store_error:
             return self.wanted_when_refused
         return self.wanted_with_foreign if observed.foreign else self.wanted
 
     async def make_accounts(self, namespace: str) -> None:
+        if self.taken:
+            raise self.taken
+        if self.store_error:
+            raise GatewayError(self.store_error)
         self.accounts.append(namespace)
 
     def reconciler(self) -> Reconciler:
@@ -229,6 +236,24 @@ async def test_accounts_are_not_made_again_for_what_is_there(scene: Scene) -> No
     assert scene.accounts == []
 
 
+async def test_while_the_store_is_away_all_but_the_job_is_done_and_it_is_told(
+    scene: Scene,
+) -> None:
+    scene.store_error = "the store does not answer"
+    scene.wanted = wants(child(kind="Job"), child(), child(kind="Deployment"))
+    unreachable = Event("Warning", "FreezeFailed", "StoreUnreachable: later")
+    scene.wanted_when_refused = wants(status={"reason": "StoreUnreachable"}, events=(unreachable,))
+    with pytest.raises(GatewayError, match="does not answer"):
+        await scene.look()
+    assert scene.looks[-1].store_error == "the store does not answer"
+    assert scene.cluster.did == [
+        "apply Service",
+        "apply Deployment",
+        {"observedGeneration": None, "reason": "StoreUnreachable"},
+        "Warning FreezeFailed: StoreUnreachable: later",
+    ]
+
+
 @pytest.mark.parametrize(
     ("secret", "made"),
     [
@@ -270,6 +295,16 @@ async def test_a_refused_child_is_told_in_the_status_and_tried_again(scene: Scen
     with pytest.raises(ApiError, match="exceeded quota"):
         await scene.look()
     assert scene.looks[-1].refused == "exceeded quota: jobs"
+    assert scene.cluster.did == [{"observedGeneration": None, "reason": "ApplyRefused"}]
+
+
+async def test_a_secret_of_somebody_else_is_told_and_no_job_is_made(scene: Scene) -> None:
+    scene.taken = TakenError(409, "the Secret frazil-store-read is somebody else's")
+    scene.wanted = wants(child(kind="Job"), status={"reason": "Freezing"})
+    scene.wanted_when_refused = wants(status={"reason": "ApplyRefused"})
+    with pytest.raises(TakenError):
+        await scene.look()
+    assert scene.looks[-1].refused == "the Secret frazil-store-read is somebody else's"
     assert scene.cluster.did == [{"observedGeneration": None, "reason": "ApplyRefused"}]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fakes import artifacts
+from fakes.crash import run_python
 from fakes.serving import serving
 
 from frazil_runtime import contract
@@ -56,6 +57,18 @@ def test_a_process_lives_from_loading_to_stopped(digits: Path) -> None:
         server.process.send_signal(signal.SIGTERM)  # a second signal ends the wait
         assert server.end() == 0
         assert server.lines[-1].endswith("INFO stopped")
+
+
+def test_a_serving_process_hands_the_interpreter_over_every_half_millisecond() -> None:
+    code = """
+import sys
+from frazil_runtime.__main__ import main
+
+main(["serve", "/nowhere", "--host=127.0.0.1", "--http-port=0", "--admin-port=0"])
+assert sys.getswitchinterval() == 0.0005, sys.getswitchinterval()
+"""
+    result = run_python(code)
+    assert result.returncode == 0, result.stderr
 
 
 def test_private_memory_stays_below_100_mb_and_pythons_tensorflow_out(digits: Path) -> None:

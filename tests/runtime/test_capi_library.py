@@ -71,6 +71,63 @@ def test_the_process_ends_well_where(code: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.tensorflow
+def test_both_libraries_are_opened_lazily_locally_and_for_good() -> None:
+    code = """
+import os
+from frazil_runtime.capi import library
+
+bind, seen = library._bind, []
+
+def observed(*arguments):
+    function = bind(*arguments)
+
+    def dlopen(path, flags):
+        seen.append((os.path.basename(path.decode()), flags))
+        return function(path, flags)
+
+    return dlopen if arguments[1] == "dlopen" else function
+
+library._bind = observed
+library.load_library()
+flags = os.RTLD_LAZY | os.RTLD_LOCAL | os.RTLD_NODELETE
+assert seen == [(library.FRAMEWORK, flags), (library.MAIN, flags)], seen
+"""
+    result = run_python(code)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.tensorflow
+def test_short_calls_keep_the_interpreters_lock() -> None:
+    """That a run lets go of it is told by the test that closes a session under a run."""
+    code = """
+import ctypes, threading, time
+
+turns, started = 0, threading.Event()
+
+def turn():
+    global turns
+    while True:
+        turns += 1
+        started.set()
+        time.sleep(0)  # lets go of the lock, and takes it as soon as somebody else does
+
+sys.setswitchinterval(1000)  # nobody is asked for the lock
+threading.Thread(target=turn, daemon=True).start()
+started.wait()
+before = turns
+for _ in range(10_000):
+    with lib.status() as status:
+        pass
+    tensor = lib.TF_AllocateTensor(1, (ctypes.c_int64 * 1)(1), 1, 4)
+    lib.TF_TensorData(tensor), lib.TF_TensorByteSize(tensor), lib.TF_TensorType(tensor)
+    lib.TF_DeleteTensor(tensor)
+assert turns == before, turns - before
+"""
+    result = run_python(f"import sys\n{LOAD}\n{code}")
+    assert result.returncode == 0, result.stderr
+
+
 # Why validation.py and tensors.py are as strict as they are: this is what they keep away.
 @pytest.mark.tensorflow
 @pytest.mark.parametrize(

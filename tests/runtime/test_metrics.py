@@ -9,7 +9,8 @@ from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.metrics import Metrics
 
-MODEL = ModelInfo("digits", "7", "3f9a", Manifest({"predict": Signature((), ())}, "predict", {}))
+MANIFEST = Manifest({"predict": Signature((), ())}, "predict", {})
+MODEL = ModelInfo("digits", "7", "3f9a", MANIFEST, "sha256-00")
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
@@ -50,7 +51,7 @@ def test_clients_cannot_make_new_series() -> None:
 def test_the_model_names_itself() -> None:
     metrics = Metrics()
     metrics.serves(MODEL)
-    name = key("frazil_model_info", "digits", "7", "3f9a", MODEL.manifest.digest)
+    name = key("frazil_model_info", "digits", "7", "3f9a", "sha256-00")
     assert samples(metrics)[name] == 1
 
 

@@ -126,6 +126,47 @@ def test_the_models_own_error_leaves_the_session_usable(make: Make) -> None:
     assert session.run("run", [np.array([5], np.int32)])[0].tolist() == [2]
 
 
+def filled() -> None:
+    tf.fill(v1.placeholder(tf.int64, [1], "x"), np.float32(1), name="y")
+
+
+FILLED = Signature((Tensor("x", "x:0", "int64", (1,)),), (artifacts.tensor("y"),))
+
+
+def test_an_allocation_that_fails_leaves_the_session_usable(make: Make) -> None:
+    session = make(filled, FILLED)
+    with pytest.raises(TensorFlowError, match="OOM when allocating tensor") as caught:
+        session.run("run", [np.array([10**15])])  # 4 PB: no machine's overcommitment grants that
+    assert caught.value.code == 8
+    assert session.run("run", [np.array([2])])[0].tolist() == [1, 1]
+
+
+def test_an_image_smaller_than_the_pooling_window_leaves_the_session_usable(tmp_path: Path) -> None:
+    """As oneDNN sees it, in a process of its own: with strides of 1 it divides by zero."""
+
+    def pooled() -> None:
+        x = v1.placeholder(tf.float32, [None, None, None, 1], "x")
+        tf.identity(tf.nn.max_pool2d(x, 3, 2, "VALID"), "y")
+
+    shape = (-1, -1, -1, 1)
+    artifacts.write_artifact(
+        tmp_path, pooled, {"run": artifacts.one_to_one("x", "y", "float32", shape)}
+    )
+    code = """
+session = Session(directory, manifest)
+try:
+    session.run("run", [np.zeros((1, 2, 2, 1), np.float32)])
+except TensorFlowError as error:
+    assert error.code == 10, error
+else:
+    raise AssertionError("no error")
+assert session.run("run", [np.ones((1, 3, 3, 1), np.float32)])[0].tolist() == [[[[1]]]]
+"""
+    onednn = "import os; os.environ['TF_ENABLE_ONEDNN_OPTS'] = '1'\n"
+    result = run_python(onednn + SERVE + code, str(tmp_path))
+    assert result.returncode == 0, result.stderr
+
+
 def test_an_output_that_is_the_fed_input_is_an_error_and_not_a_crash(make: Make) -> None:
     session = make(echo("float32"), artifacts.one_to_one("x", "x", "float32", None))
     with pytest.raises(TensorFlowError, match="both fed and fetched"):
@@ -193,6 +234,29 @@ def test_each_session_has_its_own_tables(make: Make) -> None:
     assert second.run("run", words)[0].tolist() == [0, 1]
 
 
+def test_a_table_that_was_not_filled_leaves_the_session_usable(make: Make) -> None:
+    def table_and_echo() -> None:
+        table()
+        tf.identity(v1.get_default_graph().get_tensor_by_name("x:0"), "same")
+
+    session = make(
+        table_and_echo,
+        {"run": TABLE, "echo": artifacts.one_to_one("x", "same", "string", (-1,))},
+    )
+    words = [np.array([b"ice"], object)]
+    with pytest.raises(TensorFlowError, match="Table not initialized") as caught:
+        session.run("run", words)
+    assert caught.value.code == 9
+    assert session.run("echo", words)[0].tolist() == [b"ice"]
+
+
+def test_a_vocabulary_may_go_once_it_was_read(make: Make, tmp_path: Path) -> None:
+    session = make(table, TABLE, files={"assets/words.txt": b"snow\nice\n"}, **VOCABULARY)
+    (path,) = tmp_path.rglob("words.txt")
+    path.unlink()
+    assert session.run("run", [np.array([b"ice"], object)])[0].tolist() == [1]
+
+
 def test_a_vocabulary_outside_of_the_artifact_is_refused(make: Make) -> None:
     with pytest.raises(ArtifactError, match=r"assets/words\.txt is no file of the artifact"):
         make(table, TABLE, **VOCABULARY)
@@ -240,6 +304,18 @@ def test_a_manifest_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ArtifactError, match=message):
         make(echo("float32"), signature)
+
+
+@pytest.mark.parametrize(("dtype", "number"), [("resource", 20), ("variant", 21), ("qint8", 11)])
+def test_a_tensor_that_numpy_has_no_type_for_is_refused_at_load(
+    make: Make, dtype: str, number: int
+) -> None:
+    given, taken = artifacts.tensor("x", dtype), artifacts.tensor("y", dtype)
+    message = f"is TF_DataType {number} in the graph, not {dtype}"
+    with pytest.raises(ArtifactError, match=f"tensor x:0 {message}"):
+        make(echo(dtype), Signature((given,), ()))
+    with pytest.raises(ArtifactError, match=f"tensor y:0 {message}"):
+        make(echo(dtype), Signature((), (taken,)))
 
 
 @pytest.mark.parametrize(
@@ -324,6 +400,7 @@ SERVE = """
 import sys, threading
 from pathlib import Path
 import numpy as np
+from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.session import Session
 
@@ -364,6 +441,29 @@ assert threads() == before, (before, threads())
 """
     result = run_python(SERVE + code, str(digits))
     assert result.returncode == 0, result.stderr
+
+
+def test_the_first_session_decides_intra_op_for_the_process(digits: Path) -> None:
+    """So there is one config, a constant: a session's own would be ignored without a word."""
+    code = """
+from frazil_runtime import session as module
+from frazil_runtime.capi.config import CONFIG, _integer
+
+for number in sys.argv[2:]:
+    module.CONFIG = CONFIG + _integer(2, int(number))  # the field's last value counts
+    session = Session(directory, manifest)
+    session.run("serving_default", [np.zeros((1, 784), np.float32)])
+    print(threads())
+"""
+
+    def threads_with(*intra_op: str) -> list[int]:
+        result = run_python(SERVE + code, str(digits), *intra_op)
+        assert result.returncode == 0, result.stderr
+        return [int(line) for line in result.stdout.split()]
+
+    one, one_then_four = threads_with("1", "4")
+    four, four_then_one = threads_with("4", "1")
+    assert one == one_then_four < four == four_then_one
 
 
 def test_strings_and_closed_models_leave_no_memory_behind(tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
 
+from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import artifact, images
 from frazil_runtime.freeze.graph import freeze
 from frazil_runtime.freeze.image_graph import preprocessing
 from frazil_runtime.freeze.load import load
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.proof import prove
-from frazil_runtime.freeze.request import FreezeRequest
+from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.samples import collect
 from frazil_runtime.manifest import Manifest
 
@@ -32,8 +34,34 @@ def convert(
 
     ``source`` is a checkpoint's prefix, a SavedModel's directory, or a file; ``samples`` the npz
     that ``request.samples`` names, fetched. Equal arguments make equal bytes. Raises FreezeError
-    for everything the user must act on.
+    for everything the user must act on; what nobody foresaw counts as the model's fault, since
+    nothing but the disk and the memory could fare better the next time: OSError, MemoryError.
     """
+    try:
+        return _convert(source, request, destination, progress, samples)
+    except (FreezeError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        progress(traceback.format_exc())
+        raise FreezeError(Exit.UNSUPPORTED_MODEL, _unforeseen(error)) from error
+
+
+def _unforeseen(error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"the model cannot be frozen: {type(error).__name__} in {frame.name} "
+        f"({Path(frame.filename).name}, line {frame.lineno}): {error}. The log of the conversion "
+        "has the whole story; if the text above does not help, report it with the model's code"
+    )
+
+
+def _convert(
+    source: Path,
+    request: FreezeRequest,
+    destination: Path,
+    progress: Progress,
+    samples: Path | None,
+) -> Manifest:
     tf.get_logger().setLevel("ERROR")
     specs = images.read(request)
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.graphdef import node_name
 from frazil_runtime.freeze.names import nearest
 from frazil_runtime.freeze.request import FeedValue, FreezeError
+from frazil_runtime.manifest import Signature
 
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
@@ -37,6 +39,13 @@ def feed(graph: GraphDef, feeds: Mapping[str, FeedValue]) -> GraphDef:
             )
         node.CopyFrom(_constant(node, value))
     return fed
+
+
+def without(signature: Signature, fed: Iterable[str]) -> Signature:
+    """The signature whose inputs are what is not ``fed``."""
+    constants = {node_name(name) for name in fed}
+    left = tuple(t for t in signature.inputs if node_name(t.tensor) not in constants)
+    return replace(signature, inputs=left)
 
 
 def _constant(node: NodeDef, value: FeedValue) -> NodeDef:

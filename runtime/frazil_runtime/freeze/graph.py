@@ -123,13 +123,19 @@ def _check_size(graph: GraphDef, limit: int) -> None:
 
 
 def _with_constants(original: Original, graph: GraphDef, targets: list[str]) -> GraphDef:
+    indices = {f"{n.name}/axis": n.input[1] for n in graph.node if n.op == "ResourceGather"}
     try:
-        return convert_variables_to_constants_from_session_graph(original.session, graph, targets)
+        made = convert_variables_to_constants_from_session_graph(original.session, graph, targets)
     except tf.errors.FailedPreconditionError as error:
         raise FreezeError(
             Exit.INVALID_CHECKPOINT,
             f"a variable that the outputs need is not in the checkpoint: {error.message}",
         ) from error
+    for node in made.node:
+        if node.name in indices:
+            # TensorFlow's converter makes the axis outside of the loop that gathers.
+            node.input.append(f"^{node_name(indices[node.name])}")
+    return made
 
 
 def _names(graph: GraphDef) -> set[str]:

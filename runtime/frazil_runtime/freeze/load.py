@@ -42,7 +42,17 @@ def load(source: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:
             Exit.INVALID_REQUEST, f"format {request.format!r} is none of {', '.join(_LOADERS)}"
         )
     meta = loader(source, request, scratch)
-    meta = replace(meta, graph=feeds.feed(meta.graph, request.feeds))
+    if request.inputs and not request.outputs:
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            "`inputs` names nodes, and only with `outputs` is there a signature to make of them: "
+            "name these too, or leave `inputs` out to have the model's own signatures",
+        )
+    meta = replace(
+        meta,
+        graph=feeds.feed(meta.graph, request.feeds),
+        signatures={n: feeds.without(s, request.feeds) for n, s in meta.signatures.items()},
+    )
     if request.outputs:
         named = {request.signature: signatures.from_request(meta.graph, request)}
         meta = replace(meta, signatures=named, unsupported={})

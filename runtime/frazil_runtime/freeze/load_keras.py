@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,12 @@ def load_keras(path: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:
     """
     _refuse_code(path)
     model = _rebuild(path)
+    if not model.built:
+        raise FreezeError(
+            Exit.INVALID_CHECKPOINT,
+            f"{path.name} was saved before its layers had shapes and weights: call the model once "
+            "on data, or model.build(input_shape), and save it again",
+        )
     directory = Path(tempfile.mkdtemp(dir=scratch))
     model.export(str(directory), format="tf_saved_model", verbose=False)
     return load_savedmodel(directory, replace(request, tags=("serve",)))
@@ -47,13 +54,15 @@ def _refuse_code(path: Path) -> None:
 
 
 def _config(path: Path) -> Any:
-    """The architecture in a ``.keras`` file; None for ``.h5``, which only Keras can read."""
+    """The architecture in a whole ``.keras`` file; None for ``.h5``, which only Keras can read."""
     if path.suffix != ".keras":
         return None
     try:
         with zipfile.ZipFile(path) as file:
+            if wrong := file.testzip():
+                raise zipfile.BadZipFile(f"the checksum of {wrong} is another")
             return json.loads(file.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise FreezeError(
             Exit.INVALID_CHECKPOINT, f"{path.name} is damaged: {error}; upload it again"
         ) from error
@@ -74,8 +83,9 @@ def _code(config: Any) -> Iterator[str]:
         yield f"the function {name}"
     elif kind and module and module.split(".")[0] not in ("keras", "builtins"):
         yield f"the class {module}.{kind}" + (f" (layer {name!r})" if name else "")
-    for child in config.values():
-        yield from _code(child)
+    for key, child in config.items():
+        if key != "compile_config":  # losses and metrics of the training: nothing loads them
+            yield from _code(child)
 
 
 def _rebuild(path: Path) -> tf.keras.Model:

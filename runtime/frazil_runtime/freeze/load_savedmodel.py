@@ -30,8 +30,8 @@ _RESERVED = (_INITIALIZATION, "__saved_model_train_op")
 def load_savedmodel(directory: Path, request: FreezeRequest) -> MetaGraph:
     """The meta graph that has the request's tags, with its signatures and assets.
 
-    Raises FreezeError: INVALID_CHECKPOINT where it cannot be parsed, INVALID_REQUEST where no
-    meta graph has the tags.
+    Raises FreezeError: INVALID_CHECKPOINT where it cannot be parsed or does not fit together,
+    INVALID_REQUEST where no meta graph has the tags.
     """
     meta = _tagged(_parse(directory), request.tags)
     supported: dict[str, Signature] = {}
@@ -41,6 +41,7 @@ def load_savedmodel(directory: Path, request: FreezeRequest) -> MetaGraph:
             supported[name] = signatures.from_definition(meta.signature_def[name])
         except FreezeError as error:
             unsupported[name] = str(error)
+    signatures.require(meta.graph_def, supported)
     prefix = directory / "variables" / "variables"
     return MetaGraph(
         graph=_without_path_variables(meta.graph_def),

@@ -13,6 +13,7 @@ from frazil_runtime.freeze.importer import import_graph
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Runner, reason
+from frazil_runtime.freeze.signatures import absent
 from frazil_runtime.manifest import Signature, Tensor
 
 # Of the nodes that freezing adds: no model has a scope of this name.
@@ -27,7 +28,8 @@ class Original(Runner):
 
     ``outputs`` maps each output tensor to an identity behind it: a tensor that is fed cannot be
     fetched, and Grappler leaves a call alone that is fetched itself. Raises FreezeError
-    (INVALID_CHECKPOINT) where the variables' files are damaged or are not this graph's.
+    (INVALID_CHECKPOINT) where the variables' files are damaged or are not this graph's, and where
+    a signature names an output that its node does not have.
     """
 
     def __init__(self, meta: MetaGraph) -> None:
@@ -51,7 +53,7 @@ class Original(Runner):
 
     def table(self, node: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Keys and values that a lookup table holds."""
-        keys, values = self.session.run(self._exports[node])
+        keys, values = self.fetch(self._exports[node], {}, f"reading the table {node}")
         return keys, values
 
     def vocabulary(self) -> list[bytes]:
@@ -70,7 +72,8 @@ class Original(Runner):
         try:
             if restore:
                 operation = self.graph.get_operation_by_name(restore.operation)
-                self.session.run(operation, {restore.filename: str(restore.prefix)})
+                prefix = {restore.filename: str(restore.prefix)}
+                self.fetch(operation, prefix, "restoring the variables")
         except tf.errors.OpError as error:
             raise FreezeError(
                 Exit.INVALID_CHECKPOINT,
@@ -111,7 +114,10 @@ def _identities(graph: tf.Graph, meta: MetaGraph, inputs: dict[str, str]) -> dic
     for name in sorted(meta.signatures):
         for tensor in meta.signatures[name].outputs:
             if tensor.tensor not in outputs:
-                value = graph.get_tensor_by_name(inputs.get(tensor.tensor, tensor.tensor))
+                try:
+                    value = graph.get_tensor_by_name(inputs.get(tensor.tensor, tensor.tensor))
+                except KeyError as error:
+                    raise absent(name, tensor) from error
                 outputs[tensor.tensor] = tf.identity(
                     value, name=f"{PREFIX}/output_{len(outputs)}"
                 ).name

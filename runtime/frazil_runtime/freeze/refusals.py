@@ -10,6 +10,7 @@ from tensorflow.python.framework import kernels, op_def_registry
 
 from frazil_runtime.freeze.graphdef import every_node, prune
 
+_QUEUES = re.compile("QueueDequeue|ReaderRead|BarrierTakeMany|(OrderedMap|Map)?Unstage")
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 # Of variables; a table that is filled by its initialisation is not written by a call.
 _WRITES = re.compile("(Resource)?(Assign|Apply|SparseApply|Scatter)")
@@ -47,6 +48,13 @@ def refusal(graph: GraphDef, targets: Iterable[str]) -> str | None:
         return (
             f"the nodes {_listed(writes)} change variables, and what is served never changes: "
             "export a function that only predicts"
+        )
+    queues = sorted(f"{node.name} ({node.op})" for node in nodes if _QUEUES.match(node.op))
+    if queues:
+        return (
+            f"the nodes {_listed(queues)} read from an input queue, which nothing fills when the "
+            "model is served: name what comes out of it in `inputs`, or export the model with a "
+            "placeholder in its place"
         )
     elsewhere = sorted(
         f"{node.name} ({node.op})"

@@ -17,6 +17,8 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
+from frazil_runtime.contract import Exit
+from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Arrays
 from frazil_runtime.manifest import Signature
 
@@ -30,12 +32,15 @@ _PREDICT_LOG, _REQUEST, _MODEL_SPEC, _INPUTS, _KEY, _VALUE, _SIGNATURE_NAME = 6,
 
 
 def recorded(model: Path, signatures: Mapping[str, Signature]) -> dict[str, list[Arrays]]:
-    """The predict requests recorded with a SavedModel, by signature; others are passed over."""
+    """The predict requests recorded with a SavedModel, by signature; others are passed over.
+
+    Raises FreezeError (INVALID_CHECKPOINT) where the file is damaged.
+    """
     path = model / FILE
     found: dict[str, list[Arrays]] = {}
     if not path.is_file():
         return found
-    for record in tf.data.TFRecordDataset(str(path)).take(_LIMIT).as_numpy_iterator():
+    for record in _records(path):
         try:
             name, inputs = _request(record)
         except (DecodeError, ValueError, StopIteration):
@@ -44,6 +49,16 @@ def recorded(model: Path, signatures: Mapping[str, Signature]) -> dict[str, list
         if signature and {tensor.name for tensor in signature.inputs} <= inputs.keys():
             found.setdefault(name, []).append(inputs)
     return found
+
+
+def _records(path: Path) -> list[bytes]:
+    try:
+        return list(tf.data.TFRecordDataset(str(path)).take(_LIMIT).as_numpy_iterator())
+    except tf.errors.DataLossError as error:
+        raise FreezeError(
+            Exit.INVALID_CHECKPOINT,
+            f"{FILE} is damaged ({error.message}): upload it again, or take it away",
+        ) from error
 
 
 def _request(record: bytes) -> tuple[str, dict[str, np.ndarray[Any, Any]]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.dtypes import BY_NAME
-from frazil_runtime.freeze import requests
+from frazil_runtime.freeze import npz, requests
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Arrays
 from frazil_runtime.freeze.shapes import Sizes
@@ -43,17 +42,16 @@ def from_npz(path: Path, signatures: Mapping[str, Signature]) -> dict[str, list[
     is left out. Raises FreezeError (INVALID_REQUEST) where each does, or an array does not fit.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, BadZipFile) as error:
+        with npz.Npz.open(path) as file:
+            names = file.names
+            given = {name: _given(file, name, each) for name, each in signatures.items()}
+    except npz.ERRORS as error:
         raise FreezeError(
-            Exit.INVALID_REQUEST, f"`samples` is not an npz that can be read: {error}"
+            Exit.INVALID_REQUEST,
+            f"`samples` is not an npz that can be read ({error}): write it with "
+            "numpy.savez(path, <input>=array, …)",
         ) from error
-    found = {}
-    for name, signature in signatures.items():
-        given = {t.name: _given(arrays, name, t) for t in signature.inputs}
-        if given and all(array is not None for array in given.values()):
-            found[name] = list(_batches(signature, given))
+    found = {n: list(_batches(signatures[n], arrays)) for n, arrays in given.items() if arrays}
     if not found:
         wanted = "; ".join(
             f"{name!r} takes {', '.join(t.name for t in signature.inputs) or 'nothing'}"
@@ -61,7 +59,7 @@ def from_npz(path: Path, signatures: Mapping[str, Signature]) -> dict[str, list[
         )
         raise FreezeError(
             Exit.INVALID_REQUEST,
-            f"`samples` has the arrays {', '.join(sorted(arrays)) or 'of no name'}, which are all "
+            f"`samples` has the arrays {', '.join(sorted(names)) or 'of no name'}, which are all "
             f"the inputs of no signature: {wanted}",
         )
     return found
@@ -118,22 +116,42 @@ def _values(random: np.random.Generator, dtype: str, shape: list[int], strings: 
     return random.random(shape).astype(kind)
 
 
-def _given(arrays: Mapping[str, Array], signature: str, tensor: Tensor) -> Array | None:
-    array = arrays.get(f"{signature}/{tensor.name}", arrays.get(tensor.name))
-    if array is None:
-        return None
+def _given(file: npz.Npz, name: str, signature: Signature) -> dict[str, Array]:
+    """The arrays of a signature, no more rows of them than are looked at; empty where one lacks."""
+    keys = {
+        tensor.name: key
+        for tensor in signature.inputs
+        for key in (tensor.name, f"{name}/{tensor.name}")
+        if key in file.names
+    }
+    if len(keys) < len(signature.inputs):
+        return {}
+    shapes = {tensor.name: file.shape(keys[tensor.name]) for tensor in signature.inputs}
+    for tensor in signature.inputs:
+        _require_shape(tensor, shapes[tensor.name])
+    rows = _ROWS * _BATCHES if _common_rows(signature, shapes) is not None else None
+    return {t.name: _cast(file.read(keys[t.name], rows), t) for t in signature.inputs}
+
+
+def _require_shape(tensor: Tensor, given: tuple[int, ...]) -> None:
     shape = tensor.shape
     fits = shape is None or (
-        array.ndim == len(shape)
-        and all(want in (-1, size) for want, size in zip(shape, array.shape, strict=True))
+        len(given) == len(shape)
+        and all(want in (-1, size) for want, size in zip(shape, given, strict=True))
     )
     if not fits:
         raise FreezeError(
             Exit.INVALID_REQUEST,
-            f"`samples`: {tensor.name!r} has the shape {list(array.shape)}, the model's input "
+            f"`samples`: {tensor.name!r} has the shape {list(given)}, the model's input "
             f"has {list(shape or ())} (-1 is any size)",
         )
-    return _cast(array, tensor)
+
+
+def _common_rows(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """The number of rows, where every input has a free number of them and the same one."""
+    free = all(tensor.shape and tensor.shape[0] == -1 for tensor in signature.inputs)
+    lengths = {shape[0] for shape in shapes.values()} if free else set()
+    return lengths.pop() if len(lengths) == 1 else None
 
 
 def _cast(array: Array, tensor: Tensor) -> Array:
@@ -149,12 +167,10 @@ def _cast(array: Array, tensor: Tensor) -> Array:
     return array.astype(kind)
 
 
-def _batches(signature: Signature, arrays: Mapping[str, Array | None]) -> Iterator[Arrays]:
-    whole = {name: array for name, array in arrays.items() if array is not None}
-    free = all(tensor.shape and tensor.shape[0] == -1 for tensor in signature.inputs)
-    lengths = {len(array) for array in whole.values()} if free else set()
-    if len(lengths) != 1:
-        yield whole
+def _batches(signature: Signature, arrays: Arrays) -> Iterator[Arrays]:
+    rows = _common_rows(signature, {name: array.shape for name, array in arrays.items()})
+    if rows is None:
+        yield arrays
         return
-    for start in range(0, min(lengths.pop(), _ROWS * _BATCHES), _ROWS):
-        yield {name: array[start : start + _ROWS] for name, array in whole.items()}
+    for start in range(0, rows, _ROWS):
+        yield {name: array[start : start + _ROWS] for name, array in arrays.items()}

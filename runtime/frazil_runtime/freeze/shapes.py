@@ -1,18 +1,20 @@
 """The smallest sizes a signature accepts, found by running it.
 
 TensorFlow checks little of a feed's shape, and oneDNN answers a VALID convolution of an image
-smaller than its kernel with uninitialised memory instead of an error. So the runtime refuses what
-is smaller than what was seen to work here.
+smaller than its kernel with uninitialised memory instead of an error, and a pooling of one smaller
+than its window with the process's end. So the runtime refuses what is smaller than what was seen to
+work here.
 
 Method: all free dimensions at 1, 2, 4 … (and the sizes of its matrices) until it runs, with no
-convolution's input smaller than its kernel; then bisection of that common size; then of each
+window's input smaller than the window; then bisection of that common size; then of each
 dimension alone, the others held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import tensorflow as tf
@@ -29,6 +31,7 @@ Probe = Callable[[Sizes], Arrays]
 _LARGEST = 1024
 _MOST = 2**26  # values of one input: more would be the memory of the trial
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative", "Conv3D")
+_POOLINGS = ("MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D")
 
 
 def smallest(
@@ -136,52 +139,83 @@ def _bisect(accepts: Callable[[Sizes], bool], sizes: Sizes, dimensions: list[Dim
 
 def _acceptance(runner: Runner, signature: Signature, probe: Probe) -> Callable[[Sizes], bool]:
     outputs = [tensor.tensor for tensor in signature.outputs]
-    windows = list(_windows(runner.graph, outputs))
-    fetches = [outputs, [shape for shape, _ in windows]]
+    windows = _windows(runner.graph, outputs)
+    # One after the other: what comes before a pooling whose input is too small ends the process.
+    steps = [
+        *(([], [window]) for window in windows if window.deadly),
+        (outputs, [window for window in windows if not window.deadly]),
+    ]
 
     def accepts(sizes: Sizes) -> bool:
         arrays = probe(sizes)
         feeds = {tensor.tensor: arrays[tensor.name] for tensor in signature.inputs}
-        try:
-            _, shapes = runner.session.run(fetches, feeds)
-        except (tf.errors.OpError, ValueError):
-            return False
-        needed = [kernel for _, kernel in windows]
-        return all(
-            size >= least
-            for shape, kernel in zip(shapes, needed, strict=True)
-            for size, least in zip(shape, kernel, strict=True)
-        )
+        for results, looked_at in steps:
+            fetches = [results, [window.shape for window in looked_at]]
+            try:
+                _, shapes = runner.serve(signature, fetches, feeds)
+            except (tf.errors.OpError, ValueError):
+                return False
+            if not all(map(_Window.takes, looked_at, shapes)):
+                return False
+        return True
 
     return accepts
 
 
-def _windows(graph: tf.Graph, outputs: list[str]) -> Iterator[tuple[Any, list[int]]]:
-    """Of each VALID convolution before ``outputs``: its input's shape, and the least it may be.
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A VALID convolution or pooling: its input's shape, and the least that may be.
+
+    ``deadly``: oneDNN's pooling of an image smaller than its window can divide by zero (SIGFPE).
+    """
+
+    shape: tf.Tensor
+    least: Sequence[int]
+    deadly: bool
+
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Whether an input of this shape is large enough."""
+        return all(size >= least for size, least in zip(shape, self.least, strict=True))
+
+
+def _windows(graph: tf.Graph, outputs: list[str]) -> list[_Window]:
+    """Those that ``outputs`` depend on, each after all that it depends on itself.
 
     Those under control flow are left out: a branch not taken has no shape to look at.
     """
     definition = graph.as_graph_def()
     kinds = {node.name: node.op for node in definition.node}
+    found = []
     for name in sorted(ancestors(definition, outputs)):
         operation = graph.get_operation_by_name(name)
-        if operation.type not in _CONVOLUTIONS or operation.get_attr("padding") != b"VALID":
-            continue
-        above = {kinds[node] for node in ancestors(definition, [name])}
-        kernel = operation.inputs[1].shape
-        if above & {"Enter", "Switch"} or not kernel.is_fully_defined():
-            continue
-        with graph.as_default():
-            yield tf.shape(operation.inputs[0]), _least(operation, kernel.as_list())
+        least = _least(operation)
+        above = ancestors(definition, [name]) if least else set()
+        if least and not {kinds[node] for node in above} & {"Enter", "Switch"}:
+            with graph.as_default():
+                shape = tf.shape(operation.inputs[0])
+            found.append((len(above), _Window(shape, least, operation.type in _POOLINGS)))
+    found.sort(key=itemgetter(0))  # who depends on another has more above it
+    return [window for _, window in found]
 
 
-def _least(operation: Any, kernel: list[int]) -> list[int]:
-    """Per axis of the input: (kernel - 1) · dilation + 1 in space, nothing elsewhere."""
-    space = kernel[:-2]
+def _least(operation: Any) -> list[int]:
+    """Per axis of the input: (window - 1) · dilation + 1 in space, nothing elsewhere.
+
+    Empty where the operation has no window, or one that may stand out over the edge.
+    """
+    kind = operation.type
+    if kind not in (*_CONVOLUTIONS, *_POOLINGS) or operation.get_attr("padding") != b"VALID":
+        return []
     layout = operation.get_attr("data_format").decode()
     axes = [axis for axis, letter in enumerate(layout) if letter not in "NC"]
+    if kind in _POOLINGS:
+        sizes = operation.get_attr("ksize")
+        return [sizes[axis] if axis in axes else 0 for axis in range(len(layout))]
+    kernel = operation.inputs[1].shape
+    if not kernel.is_fully_defined():
+        return []
     dilations = operation.get_attr("dilations")
     least = [0] * len(layout)
-    for axis, size in zip(axes, space, strict=True):
+    for axis, size in zip(axes, kernel.as_list()[:-2], strict=True):
         least[axis] = (size - 1) * dilations[axis] + 1
     return least

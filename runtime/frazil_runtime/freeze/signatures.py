@@ -42,19 +42,28 @@ def from_request(graph: GraphDef, request: FreezeRequest) -> Signature:
     """The signature of ``request.inputs`` and ``request.outputs``.
 
     Without inputs these are the placeholders that the outputs depend on, under their node's names.
-    Raises FreezeError (TENSOR_NOT_FOUND) with the nearest names in the graph.
+    Raises FreezeError: TENSOR_NOT_FOUND with the nearest names in the graph, INVALID_REQUEST where
+    an input is fed a constant.
     """
     outputs = {alias: tensor_name(name) for alias, name in request.outputs.items()}
     inputs = {alias: tensor_name(name) for alias, name in request.inputs.items()}
+    fed = {node_name(name) for name in request.feeds}
+    if both := sorted(alias for alias, name in inputs.items() if node_name(name) in fed):
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            f"{', '.join(both)} stands in `inputs` and its node in `feeds`: what is fed a constant "
+            "is no input; take it out of one of them",
+        )
     if not inputs:
         names = placeholders(graph, list(outputs.values()))
         inputs = {name: tensor_name(name) for name in names}
     _require_nodes(graph, "output", outputs)
     _require_nodes(graph, "input", inputs)
     imported = _import(prune(graph, [*outputs.values(), *inputs.values()]))
+    # Sorted: in which order they were written is no part of the artifact.
     return Signature(
-        inputs=tuple(_find(imported, "input", alias, name) for alias, name in inputs.items()),
-        outputs=tuple(_find(imported, "output", alias, name) for alias, name in outputs.items()),
+        inputs=tuple(_find(imported, "input", *pair) for pair in sorted(inputs.items())),
+        outputs=tuple(_find(imported, "output", *pair) for pair in sorted(outputs.items())),
     )
 
 
@@ -74,6 +83,24 @@ def unfed(graph: GraphDef, signature: Signature) -> str | None:
     return (
         f"the outputs also depend on the placeholders {', '.join(missing)}: "
         "name them in `inputs`, or give them a value in `feeds`"
+    )
+
+
+def require(graph: GraphDef, signatures: Mapping[str, Signature]) -> None:
+    """Raise FreezeError (INVALID_CHECKPOINT) where a signature names a node that is not there."""
+    nodes = {node.name for node in graph.node}
+    for name, signature in signatures.items():
+        for tensor in (*signature.inputs, *signature.outputs):
+            if node_name(tensor.tensor) not in nodes:
+                raise absent(name, tensor)
+
+
+def absent(signature: str, tensor: Tensor) -> FreezeError:
+    """The error for a model whose signature names a tensor that its graph does not have."""
+    return FreezeError(
+        Exit.INVALID_CHECKPOINT,
+        f"signature {signature!r} has {tensor.name!r} at {tensor.tensor}, which is not in the "
+        "graph: the model was damaged or edited; export it again",
     )
 
 

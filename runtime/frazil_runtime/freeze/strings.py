@@ -13,6 +13,7 @@ from frazil_runtime.freeze.runner import Runner
 from frazil_runtime.freeze.samples import Strings
 from frazil_runtime.manifest import Signature
 
+_KEYS = "reading the names of the features"
 _PARSERS = ("ParseExample", "ParseExampleV2")
 
 
@@ -76,13 +77,13 @@ def _examples(runner: Runner, parser: Any, texts: Strings) -> Strings:
 def _features(runner: Runner, parser: Any) -> list[tuple[bytes, Any, int]]:
     """Inputs: serialized, names, Nsparse keys, Ndense keys, Ndense defaults."""
     sparse, dense = parser.get_attr("Nsparse"), parser.get_attr("Ndense")
-    keys = runner.session.run(list(parser.inputs[2 : 2 + sparse + dense]))
+    keys = runner.fetch(list(parser.inputs[2 : 2 + sparse + dense]), {}, _KEYS)
     return _described(parser, keys[:sparse], keys[sparse:])
 
 
 def _features_v2(runner: Runner, parser: Any) -> list[tuple[bytes, Any, int]]:
     """Inputs: serialized, names, sparse keys, dense keys, ragged keys (a vector each)."""
-    sparse, dense, ragged = runner.session.run(list(parser.inputs[2:5]))
+    sparse, dense, ragged = runner.fetch(list(parser.inputs[2:5]), {}, _KEYS)
     described = _described(parser, list(sparse), list(dense))
     types = parser.get_attr("ragged_value_types")
     return described + [(key, dtype, 1) for key, dtype in zip(ragged, types, strict=True)]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.request import FreezeError
-from frazil_runtime.freeze.runner import Arrays, reason
+from frazil_runtime.freeze.runner import Arrays, StuckError, reason
 from frazil_runtime.manifest import Signature
 
 Array = npt.NDArray[Any]
@@ -99,7 +99,7 @@ def batchable(
     try:
         alone = [call(row) for row in rows]
         merged = call(together)
-    except (tf.errors.OpError, ValueError):
+    except (tf.errors.OpError, ValueError, StuckError):
         return False
     if any(value.ndim == 0 or len(value) != 1 for row in alone for value in row.values()):
         return False
@@ -169,9 +169,10 @@ def _different_rows(call: Call, sample: Arrays) -> list[Arrays]:
 
 
 def _accepts(call: Call, inputs: Arrays) -> bool:
+    """Of a row that nobody gave: where the model never ends on it, another is looked at."""
     try:
         call(inputs)
-    except (tf.errors.OpError, ValueError):
+    except (tf.errors.OpError, ValueError, StuckError):
         return False
     return True
 

@@ -21,6 +21,7 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Tensor
 from frazil_runtime.protocol.documents import echo
 from frazil_runtime.protocol.numbers import Numbers
+from frazil_runtime.uris import Uri
 from frazil_runtime.validation import check_shape
 
 Array = npt.NDArray[Any]
@@ -68,6 +69,11 @@ def from_flat(tensor: Tensor, shape: tuple[int, ...], value: object) -> Array:
             f"but its data has shape {list(sent)}"
         )
     return _array(tensor, shape, pieces)
+
+
+def is_uri(value: object) -> TypeGuard[dict[str, str]]:
+    """Whether a JSON value is ``{"uri": text}`` and nothing else: bytes that lie elsewhere."""
+    return type(value) is dict and len(value) == 1 and type(value.get("uri")) is str
 
 
 def is_b64(value: object) -> TypeGuard[dict[str, str]]:
@@ -179,6 +185,8 @@ def _floats(dtype: DType, leaves: Leaves) -> Array:
 def _bytes(tensor: Tensor, leaf: object) -> bytes:
     if type(leaf) is str:
         return leaf.encode()
+    if is_uri(leaf):
+        return Uri(leaf["uri"])  # type: ignore[return-value]  # until the engine has fetched it
     if not is_b64(leaf):
         raise _type_error(tensor, leaf)
     text = leaf["b64"]

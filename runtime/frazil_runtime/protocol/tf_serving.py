@@ -14,7 +14,7 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64
+from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64, is_uri
 from frazil_runtime.protocol.values import nested, nested_rows
 from frazil_runtime.validation import check_names, find_signature
 
@@ -150,7 +150,7 @@ def _to_rows(outputs: Mapping[str, Array]) -> Any:
 
 
 def _is_object(value: object) -> bool:
-    return type(value) is dict and not is_b64(value)
+    return type(value) is dict and not is_b64(value) and not is_uri(value)
 
 
 def _is_binary(name: str) -> bool:

@@ -28,6 +28,7 @@ from frazil_runtime.transport.requests import (
 )
 from frazil_runtime.transport.routes import make_routes, no_such_path, wrong_method
 from frazil_runtime.transport.server import Message, Receive, Send
+from frazil_runtime.transport.v1 import canonical
 
 # One long document must not hold up the next; more threads would only share the interpreter.
 _CODEC_THREADS: Final = 2
@@ -67,7 +68,10 @@ class HttpApp:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         body = Body(scope["headers"], receive, self._limits, self._lifecycle)
-        request = Request(scope["method"], scope["path"], scope["headers"], body)
+        path = scope["path"]
+        if path not in self._routes:
+            path = canonical(path)
+        request = Request(scope["method"], path, scope["headers"], body)
         try:
             answer = await self._handler(request)(request)
         except Exception:

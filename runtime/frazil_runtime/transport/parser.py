@@ -11,7 +11,8 @@ class Parser(HttpRequestParser):
 
     Java's HttpClient asks for HTTP/2 so, and any body may follow. httptools takes that body for the
     other protocol, and whatever comes next for a request: so the head is parsed again without what
-    asks, and then the body. ``should_upgrade`` is true up to there, the callbacks are to wait.
+    asks, and then the body. Callbacks that find ``should_upgrade`` true are of the first time: they
+    are to do nothing.
     """
 
     def __init__(self, connection: HttpToolsProtocol) -> None:
@@ -32,7 +33,7 @@ class Parser(HttpRequestParser):
 
     def _begin(self) -> None:
         super().__init__(self._connection)
-        # As uvicorn has it: what follows a request that ends the connection harms not its answer.
+        # As uvicorn has it: what follows a connection's last request is ignored, and no error.
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def _head(self) -> bytes:

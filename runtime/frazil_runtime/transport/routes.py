@@ -37,18 +37,21 @@ def make_routes(models: Models, lifecycle: Lifecycle, predictions: Predictions) 
 
 async def no_such_path(models: Models, request: Request) -> Answer:
     """Why a path is none, in the words of its protocol."""
-    for miss in (v1.miss, v2.miss):
-        if error := miss(models, request.path):
-            return Answer.of_error(error)
+    if v1.is_of(request):
+        return Answer.of_error(v1.miss(models, request))
+    if error := v2.miss(models, request.path):
+        return Answer.of_error(error)
     text = f"Malformed request: {request.method} {request.path}"
     return Answer.of_error(InferenceError(Code.NOT_FOUND, text))
 
 
 async def wrong_method(methods: Methods, request: Request) -> Answer:
-    """OPTIONS tells the methods; any other is refused."""
+    """OPTIONS tells the methods; any other is refused, in v1 as what is no request at all."""
     allowed = sorted({"OPTIONS", *methods} | ({"HEAD"} if "GET" in methods else set()))
     allow = (b"allow", ", ".join(allowed).encode())
     if request.method == "OPTIONS":
         return Answer(200, headers=(allow,))
+    if v1.is_of(request):
+        return Answer.of_error(v1.malformed(request))
     text = f"Malformed request: {request.method} {request.path}"
     return Answer(405, documents.error(text), (JSON, allow))

@@ -22,9 +22,15 @@ from frazil_runtime.transport.requests import Answer, Methods, Request, constant
 PROTOCOL: Final = "tensorflow-serving"
 LABEL: Final = "stable"  # of the one version that this process serves
 
-_MODEL: Final = re.compile(
-    r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-    r"(?P<call>:classify|:regress|:predict)?(?:/metadata)?"
+# What is asked with POST and with GET, as of TensorFlow Serving's http_rest_api_util.cc.
+_VERSION: Final = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_CALL: Final = re.compile(
+    rf"/v1/models/(?P<model>[^/:]+){_VERSION}:(?:classify|regress|predict)", re.ASCII
+)
+_STATUS: Final = re.compile(rf"/v1/models(?:/(?P<model>[^/:]+))?{_VERSION}(?:/metadata)?", re.ASCII)
+# Every other group is a word of the protocol, not a name.
+_ANY_CASE: Final = re.compile(
+    r"(/v1/models/?)([^/:]*)(?:(/versions/|/labels/)([^/:]*))?(:\w+|/metadata)?", re.ASCII | re.I
 )
 
 
@@ -56,19 +62,36 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
     return routes
 
 
-def miss(models: Models, path: str) -> InferenceError | None:
-    """Why a path of this API is none; None where it is not of this API."""
-    match = _MODEL.fullmatch(path)
-    return _miss(models, **match.groupdict()) if match else None
+def canonical(path: str) -> str:
+    """The path with the words of this API, but no names, in lower case: it reads them in any."""
+    if match := _ANY_CASE.fullmatch(path):
+        words = match.groups(default="")
+        return "".join(word if at % 2 else word.lower() for at, word in enumerate(words))
+    return path
 
 
-def _miss(
-    models: Models, model: str, version: str | None, label: str | None, call: str | None
-) -> InferenceError:
+def is_of(request: Request) -> bool:
+    """Whether a path is meant for this API."""
+    return request.path.lower().startswith("/v1/")
+
+
+def malformed(request: Request) -> InferenceError:
+    """What TensorFlow Serving says of a path or a method that it does not know."""
+    return invalid(f"Malformed request: {request.method} {request.path}")
+
+
+def miss(models: Models, request: Request) -> InferenceError:
     """TensorFlow Serving's texts; a call and a question about the model have different ones."""
+    call = request.method == "POST"
+    match = (_CALL if call else _STATUS).fullmatch(canonical(request.path))
+    if match is None or request.method not in ("POST", "GET", "HEAD"):
+        return malformed(request)
+    model, version, label = match["model"], match["version"], match["label"]
+    if model is None:
+        return invalid("Missing model name in request.")
     if label is not None and (label != LABEL or model in models):
         return invalid(f"Unrecognized servable version label: {label}")
-    if call is not None:
+    if call:
         which = f"Latest({model})" if version is None else f"Specific({model}, {version})"
         return InferenceError(Code.NOT_FOUND, f"Servable not found for request: {which}")
     if model in models:

@@ -17,6 +17,8 @@ from fakes import published as models
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from frazil_runtime import warmup
+from frazil_runtime.freeze.convert import convert
+from frazil_runtime.freeze.request import FreezeRequest
 from frazil_runtime.freeze.runner import Runner
 from frazil_runtime.freeze.verify import difference
 from frazil_runtime.manifest import Asset, Manifest, Signature
@@ -71,6 +73,39 @@ def test_training_placeholders_are_frozen_by_feeds(frozen: Freeze) -> None:
     expected = (x - models.weights(8, seed=1)) * models.weights(8)
     assert difference(expected, answer(artifact, {"x": x})["y"], 1e-5) is None
     assert artifact.manifest.signatures["serving_default"].batchable
+
+
+def scaled(directory: Path) -> Path:
+    """TF1: a signature whose second input is a switch that is set once and for all."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 2], name="x")
+        scale = tf.compat.v1.placeholder(tf.float32, [], name="scale")
+        return models.export(session, directory, {"x": x, "scale": scale}, {"y": x * scale})
+
+
+def test_an_input_of_a_signature_that_is_fed_is_no_input(frozen: Freeze) -> None:
+    artifact = frozen(scaled, feeds={"scale:0": 3})
+    (x,) = artifact.manifest.signatures["serving_default"].inputs
+    assert x.name == "x"
+    outputs = answer(artifact, {"x": np.ones((1, 2), np.float32)})
+    assert outputs["y"].tolist() == [[3, 3]]
+
+
+def test_the_order_of_names_in_a_request_is_no_part_of_the_artifact(
+    built: Callable[..., Path], tmp_path: Path
+) -> None:
+    inputs, outputs = {"a": "x", "b": "Relu"}, {"y": "matmul_1", "prob": "prob"}
+    digests = set()
+    for order in (list, reversed):
+        request = FreezeRequest(
+            "model",
+            inputs=dict(order(inputs.items())),
+            outputs=dict(order(outputs.items())),
+            feeds={"keep_prob": 1.0},
+        )
+        target = tmp_path / order.__name__
+        digests.add(convert(built(models.checkpoint), request, target, lambda _: None).digest)
+    assert len(digests) == 1
 
 
 def test_an_input_may_be_any_tensor_of_the_graph(frozen: Freeze) -> None:
@@ -130,6 +165,11 @@ def test_a_keras_file_answers_as_keras_does(frozen: Freeze) -> None:
     assert difference(expected, next(iter(outputs.values())), 1e-5) is None
 
 
+def test_a_loss_of_the_users_own_is_not_needed_to_predict(frozen: Freeze) -> None:
+    (y,) = answer(frozen(models.keras_compiled), {"x": np.ones((1, 4), np.float32)}).values()
+    assert y.tolist() == [[4, 4]]
+
+
 def test_a_keras_2_savedmodel_that_tensorflow_refuses_is_read(frozen: Freeze) -> None:
     artifact = frozen(models.optimizer_slots)
     with pytest.raises(Exception, match="slot"):
@@ -170,6 +210,50 @@ def test_a_frozen_graph_is_frozen_again(frozen: Freeze) -> None:
     artifact = frozen(models.frozen_graph, outputs={"y": "y"})
     x = np.eye(4, dtype=np.float32)
     assert difference(models.weights(4, 2), answer(artifact, {"x": x})["y"], 1e-6) is None
+
+
+IDS = tf.TensorSpec([None], tf.int64, "ids")
+
+
+def looked_up_in_a_while_loop(directory: Path) -> Path:
+    def twice(ids: Any, table: Any) -> Arrays:
+        step = lambda i, v: (i + 1, tf.nn.embedding_lookup(table, v))  # noqa: E731
+        return {"y": tf.while_loop(lambda i, _: i < 2, step, [0, ids])[1]}
+
+    return models.module(directory, twice, IDS, table=np.array([1, 2, 0]))
+
+
+def looked_up_row_by_row(directory: Path) -> Path:
+    def each(ids: Any, table: Any) -> Arrays:
+        return {"y": tf.map_fn(lambda i: tf.gather(table, tf.gather(table, i)), ids)}
+
+    return models.module(directory, each, IDS, table=np.array([1, 2, 0]))
+
+
+@pytest.mark.parametrize(
+    ("builder", "fields"),
+    [
+        pytest.param(looked_up_in_a_while_loop, {}, id="a while_loop of TF2"),
+        pytest.param(looked_up_row_by_row, {}, id="map_fn"),
+        pytest.param(
+            models.gathering_loop_checkpoint, {"outputs": {"y": "y"}}, id="a while_loop of TF1"
+        ),
+    ],
+)
+def test_a_loop_may_look_up_a_variable(
+    builder: Any, fields: dict[str, Any], frozen: Freeze
+) -> None:
+    artifact = frozen(builder, **fields)
+    (ids,) = artifact.manifest.signatures["serving_default"].inputs
+    outputs = answer(artifact, {"ids": np.array([0, 1, 2], ids.dtype)})
+    assert outputs["y"].tolist() == [2, 0, 1]
+
+
+def test_what_comes_out_of_an_input_queue_may_be_an_input(frozen: Freeze) -> None:
+    fields = {"inputs": {"x": "batch"}, "outputs": {"y": "y"}}
+    x = models.weights(5, 4, seed=9)
+    outputs = answer(frozen(models.queue_checkpoint, **fields), {"x": x})
+    assert difference(x @ models.weights(4, 2), outputs["y"], 1e-5) is None
 
 
 X = tf.TensorSpec([None, 2], tf.float32, "x")

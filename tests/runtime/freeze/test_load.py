@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fakes import published as models
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.convert import convert
@@ -67,6 +68,20 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
         ),
         pytest.param(
             models.checkpoint,
+            {"inputs": {"x": "x", "keep": "keep_prob"}, **DROPOUT_OFF},
+            Exit.INVALID_REQUEST,
+            ["keep stands in `inputs`", "`feeds`"],
+            id="an input that is fed a constant",
+        ),
+        pytest.param(
+            models.mixed_signatures,
+            {"inputs": {"x": "nowhere"}},
+            Exit.INVALID_REQUEST,
+            ["`inputs`", "only with `outputs`"],
+            id="inputs without outputs",
+        ),
+        pytest.param(
+            models.checkpoint,
             {"outputs": {"prob": "prob"}, "inputs": {"x": "x"}},
             Exit.TENSOR_NOT_FOUND,
             ["placeholders keep_prob", "`feeds`"],
@@ -113,6 +128,13 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
             Exit.UNSUPPORTED_MODEL,
             ["nodes python call Python code"],
             id="a Python function, by its node",
+        ),
+        pytest.param(
+            models.queue_checkpoint,
+            {"outputs": {"y": "y"}},
+            Exit.UNSUPPORTED_MODEL,
+            ["nodes batch (QueueDequeueManyV2) read from an input queue", "placeholder"],
+            id="an input queue, by its node",
         ),
         pytest.param(
             models.mixed_signatures,
@@ -250,6 +272,49 @@ def broken_keras(directory: Path) -> Path:
     return directory / "model.keras"
 
 
+def flipped_keras(directory: Path) -> Path:
+    path = models.keras_dense(directory)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+def unbuilt_keras(directory: Path) -> Path:
+    with pytest.warns(UserWarning, match="not yet been built"):
+        tf.keras.Sequential([tf.keras.layers.Dense(2)]).save(directory / "model.keras")
+    return directory / "model.keras"
+
+
+def broken_requests(directory: Path) -> Path:
+    target = models.table_tf1(directory)
+    (target / "assets.extra").mkdir()
+    (target / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"no records" * 9)
+    return target
+
+
+def _with_signature(directory: Path, role: str, tensor: str) -> Path:
+    target = models.table_tf1(directory)
+    path = target / "saved_model.pb"
+    model = SavedModel.FromString(path.read_bytes())
+    infos = getattr(model.meta_graphs[0].signature_def["serving_default"], role)
+    infos["tokens" if role == "inputs" else "ids"].name = tensor
+    path.write_bytes(model.SerializeToString())
+    return target
+
+
+def absent_input(directory: Path) -> Path:
+    return _with_signature(directory, "inputs", "nowhere:0")
+
+
+def absent_output(directory: Path) -> Path:
+    return _with_signature(directory, "outputs", "nowhere:0")
+
+
+def absent_output_number(directory: Path) -> Path:
+    return _with_signature(directory, "outputs", "vectors:7")
+
+
 @pytest.mark.parametrize(
     ("builder", "code", "says"),
     [
@@ -277,6 +342,39 @@ def broken_keras(directory: Path) -> Path:
         pytest.param(missing_asset, Exit.INVALID_CHECKPOINT, "vocab.txt", id="missing asset"),
         pytest.param(broken_graph, Exit.INVALID_CHECKPOINT, "not a GraphDef", id="broken graph"),
         pytest.param(broken_keras, Exit.INVALID_CHECKPOINT, "is damaged", id="broken .keras"),
+        pytest.param(
+            flipped_keras, Exit.INVALID_CHECKPOINT, "checksum of", id="a flipped bit in a .keras"
+        ),
+        pytest.param(
+            unbuilt_keras,
+            Exit.INVALID_CHECKPOINT,
+            "model.build(input_shape)",
+            id="a .keras saved before it was built",
+        ),
+        pytest.param(
+            broken_requests,
+            Exit.INVALID_CHECKPOINT,
+            "tf_serving_warmup_requests is damaged",
+            id="broken warm-up requests",
+        ),
+        pytest.param(
+            absent_input,
+            Exit.INVALID_CHECKPOINT,
+            "'serving_default' has 'tokens' at nowhere:0, which is not in the graph",
+            id="a signature's input that is not there",
+        ),
+        pytest.param(
+            absent_output,
+            Exit.INVALID_CHECKPOINT,
+            "'serving_default' has 'ids' at nowhere:0, which is not in the graph",
+            id="a signature's output that is not there",
+        ),
+        pytest.param(
+            absent_output_number,
+            Exit.INVALID_CHECKPOINT,
+            "'serving_default' has 'ids' at vectors:7, which is not in the graph",
+            id="a signature's output of a number that is not there",
+        ),
     ],
 )
 def test_damaged_files(
@@ -291,6 +389,25 @@ def test_damaged_files(
         fields = {"outputs": {"vectors": "vectors"}}
     error = refusal(source, tmp_path / "artifact", **fields)
     assert (error.exit, says in str(error)) == (code, True), str(error)
+
+
+def test_what_nobody_foresaw_is_a_fault_of_the_model_and_says_where(tmp_path: Path) -> None:
+    """TensorFlow's converter knows no batch_dims."""
+
+    def gathered(ids: Any, table: Any) -> Any:
+        row = tf.raw_ops.ResourceGather(
+            resource=table.handle, indices=ids, dtype=tf.float32, batch_dims=1
+        )
+        return {"y": row}
+
+    spec = tf.TensorSpec([2, None], tf.int64, "ids")
+    source = models.module(tmp_path, gathered, spec, table=models.weights(2, 3))
+    said: list[str] = []
+    where = r"ValueError in \w+ \(.*, line \d+\): batch_dims"
+    with pytest.raises(FreezeError, match=where) as caught:
+        convert(source, FreezeRequest("file:///model"), tmp_path / "artifact", said.append)
+    assert caught.value.exit is Exit.UNSUPPORTED_MODEL
+    assert said[-1].startswith("Traceback")
 
 
 def test_operations_of_another_library_are_named(tmp_path: Path) -> None:

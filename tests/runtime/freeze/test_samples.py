@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,42 @@ def test_many_rows_are_taken_in_batches(tmp_path: Path) -> None:
     assert [len(batch["x"]) for batch in batches] == [32] * 8
 
 
+def test_nothing_is_read_but_the_rows_that_are_looked_at(tmp_path: Path) -> None:
+    """Of arrays of half a gigabyte each, in a file of less than one megabyte."""
+    path = tmp_path / "samples.npz"
+    rows = np.zeros((1 << 18, 2), np.float32)
+    header = io.BytesIO()
+    npy = {"descr": "<f4", "fortran_order": False, "shape": (1 << 26, 2)}
+    np.lib.format.write_array_header_1_0(header, npy)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name in ("x.npy", "unused.npy"):
+            with file.open(name, "w") as member:
+                member.write(header.getvalue())
+                for _ in range(1 << 8):
+                    member.write(rows)
+    only_x = Signature(inputs=PREDICT.inputs[:1], outputs=())
+    tracemalloc.start()
+    (first, *others) = samples.from_npz(path, {"predict": only_x})["predict"]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(first["x"]), len(others)) == (32, 7)
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_are_the_same_in_either_order_of_the_file(tmp_path: Path, order: Any) -> None:
+    x = np.arange(600.0).reshape(300, 2)
+    path = npz(tmp_path, x=np.asarray(x, order=order), name=np.full(300, b"a"))
+    batches = samples.from_npz(path, {"predict": PREDICT})["predict"]
+    assert np.concatenate([batch["x"] for batch in batches]).tolist() == x[:256].tolist()
+
+
+def test_inputs_of_unlike_lengths_are_taken_whole(tmp_path: Path) -> None:
+    path = npz(tmp_path, x=np.zeros((300, 2)), name=np.full(400, b"a"))
+    (batch,) = samples.from_npz(path, {"predict": PREDICT})["predict"]
+    assert (len(batch["x"]), len(batch["name"])) == (300, 400)
+
+
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
@@ -73,10 +112,41 @@ def test_arrays_that_do_not_fit(arrays: dict[str, Any], says: str, tmp_path: Pat
     assert says in str(caught.value)
 
 
-def test_what_is_no_npz(tmp_path: Path) -> None:
-    (tmp_path / "samples.npz").write_bytes(b"not a zip file")
-    with pytest.raises(FreezeError, match="not an npz"):
+def _npy() -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones((2, 2)))
+    return buffer.getvalue()
+
+
+def _pickle() -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.array([{}], object), name=np.array(["a"]))
+    return buffer.getvalue()
+
+
+def _cut() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("x.npy", _npy()[:-8])
+        file.writestr("name.npy", _npy()[:20])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"not a zip file", id="some text"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(_npy(), id="one array alone: an .npy"),
+        pytest.param(_pickle(), id="Python objects"),
+        pytest.param(_cut(), id="arrays that end early"),
+    ],
+)
+def test_what_is_no_npz(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "samples.npz").write_bytes(data)
+    with pytest.raises(FreezeError, match=r"not an npz .* numpy\.savez") as caught:
         samples.from_npz(tmp_path / "samples.npz", {"predict": PREDICT})
+    assert caught.value.exit is Exit.INVALID_REQUEST
 
 
 def test_generated_samples_are_the_same_every_time() -> None:

@@ -55,6 +55,14 @@ def pooled(directory: Path) -> Path:
     )
 
 
+def pooled_by_overlapping_windows(directory: Path) -> Path:
+    def twice(x: Any, w: Any) -> Any:
+        once = tf.nn.max_pool2d(x, 3, 1, "VALID") * w
+        return {"y": tf.nn.avg_pool2d(once, [1, 2, 3, 1], 1, "VALID")}
+
+    return _images(directory, twice, *(1, 1, 1, 3))
+
+
 def declared_too_free(directory: Path) -> Path:
     spec = tf.TensorSpec([None, None], tf.float32, "x")
     return models.module(directory, lambda x, w: {"y": x @ w}, spec, w=models.weights(30, 2))
@@ -91,6 +99,11 @@ def keras_convolution(directory: Path) -> Path:
         pytest.param(same_convolution, (1, 1, 1, 3), id="padding makes up for the kernel"),
         pytest.param(keras_convolution, (1, 5, 5, 3), id="a kernel behind two signatures"),
         pytest.param(pooled, (1, 4, 4, 3), id="the pooling window's size"),
+        pytest.param(
+            pooled_by_overlapping_windows,
+            (1, 4, 5, 3),
+            id="what the second window needs of the first",
+        ),
         pytest.param(declared_too_free, (1, 30), id="the rows of the weights"),
         pytest.param(groups_of_four, (4,), id="a leading dimension that is no number of rows"),
     ],
