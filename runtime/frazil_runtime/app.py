@@ -17,6 +17,7 @@ import uvloop
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
+from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Array, Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
@@ -106,7 +107,7 @@ def load(name: str, artifact: str, settings: Settings, environ: Mapping[str, str
 
 def host(
     engine: Engine, loaded: Loaded, inputs: Inputs | None = None
-) -> tuple[ModelEngine, dict[str, dict[int, float]]]:
+) -> tuple[ModelEngine, dict[Kind, dict[int, float]]]:
     """Make the model's session and run it once at every size; how long each run takes."""
     make = partial(Session, loaded.directory, loaded.manifest)
     model = engine.host(loaded.model.name, loaded.manifest, make, inputs)
@@ -175,7 +176,8 @@ async def _host(
     if inputs is not None:
         rooms.push_async_callback(inputs.close)
     model, seconds = await asyncio.to_thread(host, engine, loaded, inputs)
-    engine.dispatcher.costs.seed(name, seconds)
+    for kind, by_rows in seconds.items():
+        engine.dispatcher.costs.seed(kind, by_rows)
     return Served(loaded.model, model, model.statistics)
 
 

@@ -29,9 +29,12 @@ class Cost:
     has waits in it that a run in place does not have.
     """
 
-    __slots__ = ("_computed", "_misses", "_runs", "_sizes", "best", "quick", "seconds")
+    __slots__ = ("_computed", "_misses", "_runs", "_sizes", "_warmed", "best", "quick", "seconds")
 
-    def __init__(self, sizes: Sequence[int], seconds: Mapping[int, float]) -> None:
+    def __init__(
+        self, sizes: Sequence[int], seconds: Mapping[int, float], *, warmed: bool = True
+    ) -> None:
+        self._warmed = warmed  # or seen to run so often that it is known
         self.seconds = dict(seconds)  # that others wait, by number of rows
         self._computed = dict(seconds)
         self._sizes = sizes
@@ -57,6 +60,7 @@ class Cost:
         self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
         self._runs += 1
         if self._runs % _LOOK_RUNS == 0:
+            self._warmed = True
             self._look()
 
     def _look(self) -> None:
@@ -69,7 +73,7 @@ class Cost:
                 break
             self.best = double
         known = self._computed and _at(self._computed, self.best) < QUICK_SECONDS
-        self.quick = bool(known) and self._misses < QUICK_MISSES
+        self.quick = self._warmed and bool(known) and self._misses < QUICK_MISSES
 
 
 def _average(seconds: dict[int, float], rows: int, newest: float) -> None:
@@ -92,23 +96,27 @@ def gains(one: float, two: float) -> bool:
 
 
 class Costs:
-    """The shape classes of all models. A class not seen yet begins as its signature's warm-up."""
+    """The shape classes of all models.
+
+    A class not seen yet begins as its signature's warm-up, but is run on threads until it is known.
+    """
 
     def __init__(self, max_batch_size: int) -> None:
         self.sizes = tuple(1 << n for n in range(max_batch_size.bit_length()))
         self._classes: OrderedDict[Kind, Cost] = OrderedDict()
-        self._seeds: dict[Hashable, dict[int, float]] = {}
+        self._seeds: dict[Hashable, dict[int, float]] = {}  # by (model, signature)
 
-    def seed(self, model: str, seconds: Mapping[str, Mapping[int, float]]) -> None:
-        """What the warm-up measured: seconds by signature and number of rows (1, 2, 4 …)."""
-        for signature, by_rows in seconds.items():
-            self._seeds[model, signature] = dict(by_rows)
+    def seed(self, kind: Kind, seconds: Mapping[int, float]) -> None:
+        """What the warm-up of this class measured: seconds by number of rows (1, 2, 4 …)."""
+        self._seeds[kind[0]] = dict(seconds)
+        self._classes[kind] = Cost(self.sizes, seconds)
 
     def of(self, kind: Kind) -> Cost:
         """The shape class's own, which goes on being the one that is asked."""
         known = self._classes.get(kind)
         if known is None:
-            known = self._classes[kind] = Cost(self.sizes, self._seeds.get(kind[0], {}))
+            seed = self._seeds.get(kind[0], {})
+            known = self._classes[kind] = Cost(self.sizes, seed, warmed=False)
             if len(self._classes) > CLASSES:
                 self._classes.popitem(last=False)
         else:

@@ -81,9 +81,7 @@ class Job:
     ) -> Job:
         """A job of inputs that were checked. They are rows, which may be run with others, where the
         freezer has seen that this makes no difference and every input has equally many."""
-        rows = _common_rows(inputs) if hosted.manifest.signatures[name].batchable else 0
-        shapes = tuple([array.shape[1:] if rows else array.shape for array in inputs])
-        kind = ((hosted.name, name), shapes)
+        kind, rows = kind_of(hosted, name, inputs)
         cost = costs.of(kind)
         return cls(hosted, name, inputs, rows or 1, kind, rows > 0, cost, done, priority)
 
@@ -137,6 +135,13 @@ class Outcome:
     result: list[Array] | Exception
     wall: float
     cpu: float
+
+
+def kind_of(hosted: Hosted, name: str, inputs: Sequence[Array]) -> tuple[Kind, int]:
+    """The shape class of a request, and its rows; 0 where it may not be run with others."""
+    rows = _common_rows(inputs) if hosted.manifest.signatures[name].batchable else 0
+    shapes = tuple([array.shape[1:] if rows else array.shape for array in inputs])
+    return ((hosted.name, name), shapes), rows
 
 
 def _common_rows(inputs: Sequence[Array]) -> int:

@@ -9,9 +9,10 @@ from typing import Any, Final
 import numpy.typing as npt
 
 from frazil_runtime.capi.library import TensorFlowError
-from frazil_runtime.costs import RUN_SECONDS, gains
+from frazil_runtime.contract import WARMUP
+from frazil_runtime.costs import RUN_SECONDS, Kind, gains
 from frazil_runtime.errors import ArtifactError, InferenceError
-from frazil_runtime.jobs import Hosted
+from frazil_runtime.jobs import Hosted, kind_of
 from frazil_runtime.validation import check_inputs, find_signature
 
 Array = npt.NDArray[Any]
@@ -26,20 +27,21 @@ def warm_up(
     samples: Mapping[str, Mapping[str, Array]],
     sizes: Sequence[int],
     clock: Callable[[], float] = perf_counter,
-) -> dict[str, dict[int, float]]:
-    """Run every sample at every size that will be run; seconds by signature and number of rows.
+) -> dict[Kind, dict[int, float]]:
+    """Run every sample at every size that will be run; seconds by shape class and number of rows.
 
     Kernels are chosen and memory is laid out at a graph's first run, and again at the first of each
     size. ArtifactError where a run fails, or where there is nothing to run: a process that has
     never run its model does not know that it can.
     """
     if not samples:
-        raise ArtifactError("there are no warm-up samples: freeze the checkpoint again")
+        raise ArtifactError(f"{WARMUP} holds no samples: freeze the checkpoint again")
     seconds = {}
-    for name, inputs in samples.items():
+    for name, sample in samples.items():
         try:
-            signature = find_signature(hosted.manifest, name)
-            seconds[name] = _measure(hosted, name, check_inputs(signature, inputs), sizes, clock)
+            inputs = check_inputs(find_signature(hosted.manifest, name), sample)
+            kind, rows = kind_of(hosted, name, inputs)
+            seconds[kind] = _measure(hosted, name, inputs, sizes if rows else (), clock)
         except (InferenceError, TensorFlowError) as error:
             raise ArtifactError(f'the warm-up of signature "{name}" fails: {error}') from error
     return seconds
@@ -52,8 +54,11 @@ def _measure(
     sizes: Sequence[int],
     clock: Callable[[], float],
 ) -> dict[int, float]:
-    """Seconds by number of rows, up to the first size that no longer gains anything."""
-    if not hosted.manifest.signatures[name].batchable or not all(map(_has_rows, inputs)):
+    """Seconds by number of rows, up to the first size that no longer gains anything.
+
+    Without ``sizes`` the inputs are no rows, and are run as they are.
+    """
+    if not sizes:
         return {1: _time(hosted, name, [inputs], clock)}
     row = [array[:1] for array in inputs]
     found: dict[int, float] = {}
@@ -78,7 +83,3 @@ def _time(
         if found[-1] > ENOUGH_SECONDS and len(found) > 1:
             break
     return min(found[1:])
-
-
-def _has_rows(array: Array) -> bool:
-    return array.ndim > 0 and len(array) > 0

@@ -12,7 +12,7 @@ KEY = (("m", "run"), ((3,),))
 def costs(*seconds: float) -> Costs:
     """Of a model whose warm-up took so long at 1, 2, 4 … rows."""
     table = Costs(32)
-    table.seed("m", {"run": {1 << n: each for n, each in enumerate(seconds)}})
+    table.seed(KEY, {1 << n: each for n, each in enumerate(seconds)})
     return table
 
 
@@ -72,6 +72,15 @@ def test_what_has_become_slow_is_not_quick() -> None:
     assert not table.of(KEY).quick
 
 
+def test_a_shape_not_seen_yet_is_not_quick_until_it_has_run_for_a_while() -> None:
+    table = costs(QUICK_SECONDS / 2)
+    longer = table.of((("m", "run"), ((100_000,),)))
+    assert not longer.quick
+    for _ in range(64):
+        longer.observe(1, wall=QUICK_SECONDS / 2, cpu=QUICK_SECONDS / 2)
+    assert longer.quick
+
+
 def test_what_was_never_warmed_up_is_not_quick() -> None:
     assert not Costs(32).of(KEY).quick
 
@@ -87,8 +96,8 @@ def test_shapes_that_clients_think_of_are_forgotten_in_time() -> None:
 def test_the_largest_is_a_full_batch_of_the_costliest_signature() -> None:
     table = costs(1.0, 2.0)
     assert table.largest == 32 * 1.0
-    table.seed("n", {"whole": {1: 3.0}})  # never run but alone
+    table.seed((("n", "whole"), None), {1: 3.0})  # never run but alone
     assert table.largest == 32 * 1.0
-    table.seed("n", {"run": {1: 3.0, 2: 6.0}})
+    table.seed((("n", "run"), None), {1: 3.0, 2: 6.0})
     assert table.largest == 32 * 3.0
     assert Costs(32).largest == 0

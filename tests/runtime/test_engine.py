@@ -63,7 +63,9 @@ def model(engine: Engine, session: FakeSession) -> ModelEngine:
     """Its runs cost 1 ms and little more for 8 rows, so they go to the thread."""
     model = engine.host("m", MANIFEST, lambda: session)
     seconds = {rows: 0.001 + rows * 0.00001 for rows in engine.sizes}
-    engine.dispatcher.costs.seed("m", {"run": seconds, "single": {1: 0.001}})
+    costs = engine.dispatcher.costs
+    costs.seed((("m", "run"), ((),)), seconds)
+    costs.seed((("m", "single"), ((1,),)), {1: 0.001})
     engine.warmed()
     return model
 
@@ -159,7 +161,7 @@ async def test_no_rows_at_all_are_run_alone(model: ModelEngine, session: FakeSes
 async def test_a_batch_may_wait_for_company_but_not_beyond_its_time() -> None:
     engine, session = Engine(1, Batching(8, max_delay_milliseconds=30), POLICY), FakeSession()
     model = engine.host("m", MANIFEST, lambda: session)
-    engine.dispatcher.costs.seed("m", {"run": dict.fromkeys(engine.sizes, 0.001)})
+    engine.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(engine.sizes, 0.001))
     tasks = start(model, request(1))
     await settle()
     assert session.seen == []
@@ -286,7 +288,7 @@ async def test_what_is_quick_runs_on_the_event_loop_and_needs_no_slot(
     quick_session, threads = FakeSession(), set()
     quick_session.before = lambda rows: threads.add(threading.current_thread())
     quick = engine.host("q", MANIFEST, lambda: quick_session)
-    engine.dispatcher.costs.seed("q", {"run": dict.fromkeys(engine.sizes, 1e-05)})
+    engine.dispatcher.costs.seed((("q", "run"), ((),)), dict.fromkeys(engine.sizes, 1e-05))
     tasks = start(quick, *(request(value) for value in range(8)))
     assert [await task for task in tasks] == [[2 * value] for value in range(8)]
     assert threads == {threading.main_thread()}
@@ -531,7 +533,7 @@ async def test_a_run_that_never_ends_is_ended_and_its_company_runs_alone(
         return sessions[-1]
 
     model = impatient.host("m", MANIFEST, make)
-    impatient.dispatcher.costs.seed("m", {"run": dict.fromkeys(impatient.sizes, 0.001)})
+    impatient.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(impatient.sizes, 0.001))
     tasks = start(model, request(0))
     await gate.begun()
     tasks += start(model, request(12), request(13), request(14), request(15))

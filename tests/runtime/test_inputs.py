@@ -187,7 +187,7 @@ async def test_what_is_refused_names_input_and_row(
     room = make(uris=5, fetched=20, prepared=100 * ROW_BYTES)
     with pytest.raises(InferenceError, match=said) as refused:
         await room.inputs.resolve(sent)
-    assert refused.value.code.value == code
+    assert refused.value.code.status == code
 
 
 async def test_what_was_cached_counts_as_fetched(make: Make) -> None:

@@ -77,6 +77,8 @@ def _value(item: Any) -> Any:
 def _record(item: Any) -> dict[str, Any]:
     """An object of few keys, none of them twice: each is looked for from the first on."""
     keys = list(item) if len(item) <= _FEW else []
+    if any("\0" in key for key in keys):  # where simdjson, looking for it, takes it for ended
+        raise ValueError
     record = {key: _value(item[key]) for key in keys}
     if len(record) != len(item):
         raise ValueError

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pytest
 from fakes.models import manifest, tensor
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from frazil_runtime.errors import InferenceError
@@ -165,6 +165,7 @@ JSON = st.recursive(
 )
 
 
+@example({"": [None], "\0": []})
 @given(st.dictionaries(st.text(), JSON))
 def test_any_document_reads_as_the_reference_reads_it_or_is_left(value: dict[str, Any]) -> None:
     body = json.dumps(value).encode()
