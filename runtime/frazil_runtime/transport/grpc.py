@@ -24,11 +24,12 @@ from frazil_runtime.transport.rpc import Handlers, Rpc
 # kube-proxy balances connections, not requests: see ``connections``. gRPC itself spreads the age by
 # 10 %. The grace is for the calls of an old connection; none may be cut off that is being answered.
 AGE_SECONDS: Final = 30.0
-GRACE_SECONDS: Final = 600.0
+_AGE_GRACE_SECONDS: Final = 600.0
 _SPREAD: Final = 1.1  # of a connection's age
 
 # Without a call, after which the server may stop.
 QUIET_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 60.0  # for what is being answered then; a pod has no more
 
 _CODEC_THREADS: Final = 2
 
@@ -51,7 +52,7 @@ async def serving_grpc(
     accepted, for up to ``grace_seconds``. ListenError names the address.
     """
     threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="grpc-codec")
-    server = grpc.aio.server(options=_options(max_message_bytes, age_seconds, grace_seconds))
+    server = grpc.aio.server(options=_options(max_message_bytes, age_seconds))
     rpc = Rpc(models, metrics, threads, max_message_bytes)
     services = _services(models, rpc, lifecycle, max_message_bytes)
     for name, handlers in services.items():
@@ -93,16 +94,14 @@ def _services(
     return found | {rpc_health.SERVICE: rpc_health.health_service(lifecycle, found)}
 
 
-def _options(
-    max_bytes: int, age_seconds: float, grace_seconds: float
-) -> tuple[tuple[str, Any], ...]:
+def _options(max_bytes: int, age_seconds: float) -> tuple[tuple[str, Any], ...]:
     return (
         ("grpc.max_receive_message_length", max_bytes),
         ("grpc.max_send_message_length", -1),
         ("grpc.per_message_decompression", 0),  # it has no bound: see ``rpc_compression``
         ("grpc.so_reuseport", 0),  # else a port that is taken would be shared in silence
         ("grpc.max_connection_age_ms", round(age_seconds * 1000)),
-        ("grpc.max_connection_age_grace_ms", round(grace_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(_AGE_GRACE_SECONDS * 1000)),
         # Clients that vanished without a word are found out while a call of theirs is open.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
