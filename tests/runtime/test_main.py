@@ -22,6 +22,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
         "serve",
         "freeze",
         "freeze-stage",
+        "run",
         "version",
     ]
 

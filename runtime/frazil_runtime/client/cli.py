@@ -1,0 +1,50 @@
+"""`frazil run`, `inspect`, `predict` and `bench`: their arguments.
+
+Nothing here is slow to import.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from frazil_runtime import contract
+from frazil_runtime.freeze import cli as freeze
+
+if TYPE_CHECKING:
+    from frazil_runtime.listeners import Listeners
+    from frazil_runtime.settings import Settings
+
+    Bound = Callable[[Settings, Listeners], None]
+    Serve = Callable[[argparse.Namespace, Bound], int]
+
+Commands = argparse._SubParsersAction  # the type of what add_subparsers() returns has no other name
+
+_PORTS = {"http": contract.HTTP_PORT, "grpc": contract.GRPC_PORT, "admin": contract.ADMIN_PORT}
+
+
+def add_arguments(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
+    """Register the subcommands; ``serve`` is what `frazil serve` does."""
+    _add_run(commands, serve)
+
+
+def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
+    run = commands.add_parser(
+        "run",
+        help="freeze a checkpoint and serve it on this machine",
+        description="Freeze a checkpoint and serve it on this machine. What is frozen is kept: "
+        "the same checkpoint is not frozen again.",
+    )
+    freeze.add_options(run)
+    run.add_argument("--name", help="the model's name in URLs (default: default)")
+    run.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    for name, port in _PORTS.items():
+        run.add_argument(f"--{name}-port", type=int, default=port, help="(default: %(default)s)")
+
+    def command(arguments: argparse.Namespace) -> int:
+        from frazil_runtime.client.run import run  # noqa: PLC0415 - others need none of it
+
+        return run(arguments, serve)
+
+    run.set_defaults(run=command)
