@@ -23,6 +23,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
         "freeze",
         "freeze-stage",
         "run",
+        "inspect",
         "version",
     ]
 

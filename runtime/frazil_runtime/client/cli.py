@@ -27,6 +27,7 @@ _PORTS = {"http": contract.HTTP_PORT, "grpc": contract.GRPC_PORT, "admin": contr
 def add_arguments(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
     """Register the subcommands; ``serve`` is what `frazil serve` does."""
     _add_run(commands, serve)
+    _add_inspect(commands)
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
@@ -48,3 +49,18 @@ def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
         return run(arguments, serve)
 
     run.set_defaults(run=command)
+
+
+def _add_inspect(commands: Commands[argparse.ArgumentParser]) -> None:
+    inspect = commands.add_parser("inspect", help="say what is in an artifact")
+    inspect.add_argument(
+        "artifact", help="a directory, a URI, or sha256-<hex> in the store of FRAZIL_STORE_*"
+    )
+    inspect.add_argument("--json", action="store_true", help="for machines")
+
+    def command(arguments: argparse.Namespace) -> int:
+        from frazil_runtime.client import commands  # noqa: PLC0415 - others need none of it
+
+        return commands.inspect(arguments)
+
+    inspect.set_defaults(run=command)
