@@ -6,11 +6,14 @@ import json
 import shlex
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from fakes.serving import Serving, frazil
+from fakes.serving import Serving, frazil, serving
 
+from frazil_runtime.__main__ import main
 from frazil_runtime.contract import Exit
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
@@ -66,3 +69,68 @@ class TestRun:
         with frazil("run", str(tmp_path / "none"), FRAZIL_CACHE_DIR=str(tmp_path)) as server:
             assert server.end() == Exit.SOURCE_NOT_FOUND
             assert server.lines[-1].startswith("SourceNotFound: ")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A served model with two signatures: digits, and one that doubles whole numbers."""
+    import tensorflow as tf
+    from fakes import artifacts
+
+    def build() -> None:
+        artifacts.digits()
+        tf.multiply(tf.compat.v1.placeholder(tf.int32, [None], "n"), 2, "twice")
+
+    directory = tmp_path_factory.mktemp("artifact")
+    samples = {
+        "serving_default": {"x": np.zeros((1, 784), np.float32)},
+        "double": {"n": np.zeros(1, np.int32)},
+    }
+    double = artifacts.one_to_one("n", "twice", "int32", (-1,))
+    signatures = artifacts.DIGITS | {"double": double}
+    artifacts.write_artifact(directory, build, signatures, samples=samples)
+    with serving(directory, "--name=digits") as server:
+        yield server.address("listening")
+
+
+class TestPredict:
+    """`frazil predict`."""
+
+    def test_outputs_are_printed(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["predict", url, "--signature=double", "--input=n=[1, 2]"]) == 0
+        assert capsys.readouterr().out == "twice  int32 [2]\n  [2 4]\n"
+
+    def test_outputs_are_json(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        command = ["predict", url, "--signature=double", "--json", '--input={"n": [3]}']
+        assert main([*command, "--model=digits"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"twice": [6]}
+
+    def test_outputs_are_written(self, url: str, tmp_path: Path) -> None:
+        np.save(tmp_path / "x.npy", np.zeros((3, 784)))
+        files = [f"--input=x={tmp_path}/x.npy", f"--output={tmp_path}/y.npz"]
+        assert main(["predict", url, *files]) == 0
+        with np.load(tmp_path / "y.npz") as written:
+            assert written["scores"].shape == (3, 10)
+            assert written["scores"].dtype == np.float32
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            pytest.param(["--input=x=[[1]]"], ': 400: input "x" must have shape', id="a shape"),
+            pytest.param(["--input=y=[1]"], "no input is called y", id="a name"),
+            pytest.param(["--model=other", "--input=x=[1]"], ": 404: ", id="a model"),
+            pytest.param(["--signature=s"], "digits has no signature s; it has", id="a signature"),
+        ],
+    )
+    def test_what_is_wrong_is_said(
+        self, url: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["predict", url, *arguments]) == 1
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize("nowhere", ["127.0.0.1:1", "ftp://host", "http://host:port"])
+    def test_where_there_is_no_server(
+        self, nowhere: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["predict", nowhere, "--input=x=[1]"]) == 1
+        assert "cannot be asked" in (said := capsys.readouterr().err) or "host" in said

@@ -24,6 +24,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
         "freeze-stage",
         "run",
         "inspect",
+        "predict",
         "version",
     ]
 

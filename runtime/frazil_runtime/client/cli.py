@@ -28,6 +28,7 @@ def add_arguments(commands: Commands[argparse.ArgumentParser], serve: Serve) -> 
     """Register the subcommands; ``serve`` is what `frazil serve` does."""
     _add_run(commands, serve)
     _add_inspect(commands)
+    _add_predict(commands)
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
@@ -64,3 +65,37 @@ def _add_inspect(commands: Commands[argparse.ArgumentParser]) -> None:
         return commands.inspect(arguments)
 
     inspect.set_defaults(run=command)
+
+
+def _add_predict(commands: Commands[argparse.ArgumentParser]) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="ask a model once",
+        description="Send one request in the Open Inference Protocol and print what comes back.",
+    )
+    _add_asked(predict)
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the outputs as a JSON object")
+    form.add_argument("--output", metavar="FILE.npz", help="write the outputs there")
+
+    def command(arguments: argparse.Namespace) -> int:
+        from frazil_runtime.client import commands  # noqa: PLC0415 - others need none of it
+
+        return commands.predict(arguments)
+
+    predict.set_defaults(run=command)
+
+
+def _add_asked(parser: argparse.ArgumentParser) -> None:
+    """Which model is asked, and what."""
+    parser.add_argument("url", help="of the server, as http://127.0.0.1:8080")
+    parser.add_argument("--model", help="its name (default: the only one that the server has)")
+    parser.add_argument("--signature", help="(default: the model's own default)")
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="[NAME=]VALUE",
+        help="NAME=FILE.npy, NAME=JSON, NAME=-; or all inputs: FILE.npz, a JSON object, - for "
+        "that on stdin; may be repeated",
+    )
