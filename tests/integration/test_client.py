@@ -134,3 +134,38 @@ class TestPredict:
     ) -> None:
         assert main(["predict", nowhere, "--input=x=[1]"]) == 1
         assert "cannot be asked" in (said := capsys.readouterr().err) or "host" in said
+
+
+class TestBench:
+    """`frazil bench`, on a short load."""
+
+    @pytest.mark.parametrize("loop", [(), ("--rate=50",)], ids=["closed", "open"])
+    def test_a_load_is_measured_and_drawn(
+        self, url: str, loop: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        picture = tmp_path / "latency.png"
+        command = ["bench", url, "--seconds=0.5", "--connections=2", f"--output={picture}", *loop]
+        assert main(command) == 0
+        table = capsys.readouterr().out
+        row = next(line for line in table.splitlines() if "0.5 s" in line)
+        errors, refused = row.strip("│").split("│")[-2:]
+        assert (errors.strip(), refused.strip()) == ("0", "0")
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+    def test_what_the_server_says_no_to_is_said_before_any_load(
+        self, url: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["bench", url, "--input=x=[[1]]"]) == 1
+        assert 'input "x" must have shape' in capsys.readouterr().err
+
+    def test_interrupted_it_shows_what_it_has(self, url: str, tmp_path: Path) -> None:
+        picture = tmp_path / "latency.png"
+        command = ("bench", url, "--seconds=100", f"--output={picture}")
+        with frazil(*command, stdout=subprocess.PIPE, FORCE_COLOR="1", TERM="xterm") as bench:
+            assert bench.process.stdout is not None
+            while "in all" not in (line := bench.process.stdout.readline()):
+                assert line, "it ended before it showed anything"
+            bench.process.send_signal(signal.SIGINT)
+            assert "Interrupted" in bench.process.stdout.read()
+            assert bench.end() == 0
+        assert picture.exists()

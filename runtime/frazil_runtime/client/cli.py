@@ -6,8 +6,9 @@ Nothing here is slow to import.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from frazil_runtime import contract
 from frazil_runtime.freeze import cli as freeze
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Commands = argparse._SubParsersAction  # the type of what add_subparsers() returns has no other name
 
+N = TypeVar("N", int, float)
+
 _PORTS = {"http": contract.HTTP_PORT, "grpc": contract.GRPC_PORT, "admin": contract.ADMIN_PORT}
 
 
@@ -29,6 +32,7 @@ def add_arguments(commands: Commands[argparse.ArgumentParser], serve: Serve) -> 
     _add_run(commands, serve)
     _add_inspect(commands)
     _add_predict(commands)
+    _add_bench(commands)
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
@@ -99,3 +103,60 @@ def _add_asked(parser: argparse.ArgumentParser) -> None:
         help="NAME=FILE.npy, NAME=JSON, NAME=-; or all inputs: FILE.npz, a JSON object, - for "
         "that on stdin; may be repeated",
     )
+
+
+def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="load a model and measure it",
+        description="Load a model, watch it live, draw its latency. Ctrl-C ends it early.",
+    )
+    _add_asked(bench)
+    bench.add_argument(
+        "--connections", type=_within(int, 1, 1000), default=16, help="(default: %(default)s)"
+    )
+    bench.add_argument(
+        "--rate",
+        type=_within(float, 0.001, 100_000),
+        metavar="R",
+        help="an open loop: R requests a second on average, at random, whatever the server does; "
+        "latency counts from when a request was due (default: a closed loop)",
+    )
+    bench.add_argument(
+        "--seconds", type=_within(float, 0.1, 600), default=10.0, help="(default: %(default)g)"
+    )
+    bench.add_argument(
+        "--rows",
+        type=_within(int, 1, 10_000),
+        default=1,
+        help="of a request that is drawn, where there is no --input (default: %(default)s)",
+    )
+    bench.add_argument(
+        "--cached", action="store_true", help="let the server answer from its output cache"
+    )
+    bench.add_argument(
+        "--output", default="latency.png", metavar="FILE.png", help="(default: %(default)s)"
+    )
+
+    def command(arguments: argparse.Namespace) -> int:
+        try:
+            from frazil_runtime.client.bench import bench  # noqa: PLC0415 - needs rich, matplotlib
+        except ModuleNotFoundError as error:
+            sys.stderr.write(f"bench needs {error.name}: pip install frazil[client]\n")
+            return 1
+        return bench(arguments)
+
+    bench.set_defaults(run=command)
+
+
+def _within(kind: type[N], least: N, most: N) -> Callable[[str], N]:
+    """A number from ``least`` to ``most``."""
+
+    def number(text: str) -> N:
+        value = kind(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not from {least} to {most}")
+        return value
+
+    number.__name__ = "number"
+    return number

@@ -51,9 +51,7 @@ def test_texts_become_bytes() -> None:
         pytest.param([], r"give --input for x: it takes x \(float32 \[\?, 2\]\)", id="nothing"),
         pytest.param(["y=[1]"], "no input is called y", id="a name that is none"),
         pytest.param(["x=[[1], [1, 2]]"], "of different lengths", id="a ragged list"),
-        pytest.param(
-            ['x=[["a"]]'], "x is float32, and what is given is <U1", id="a text"
-        ),
+        pytest.param(['x=[["a"]]'], "x is float32, and what is given is <U1", id="a text"),
         pytest.param(["x=[[true]]"], "x is float32, and what is given is bool", id="booleans"),
         pytest.param(["x=oops"], "neither a file .npy or .npz nor JSON", id="what is no JSON"),
         pytest.param(["x=none.npy"], "none.npy cannot be read", id="a file that is not there"),
