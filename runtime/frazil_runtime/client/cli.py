@@ -142,7 +142,8 @@ def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
         try:
             from frazil_runtime.client.bench import bench  # noqa: PLC0415 - needs rich, matplotlib
         except ModuleNotFoundError as error:
-            sys.stderr.write(f"bench needs {error.name}: pip install frazil[client]\n")
+            package = (error.name or str(error)).partition(".")[0]
+            sys.stderr.write(f"bench needs {package}: pip install frazil[client]\n")
             return 1
         return bench(arguments)
 

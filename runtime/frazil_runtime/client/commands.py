@@ -65,7 +65,9 @@ def readable(outputs: Mapping[str, Array]) -> str:
         if array.dtype == object:
             shown = np.array([text.decode(errors="replace") for text in array.flat], object)
             shown = shown.reshape(array.shape)
-        values = np.array2string(shown, threshold=_SHOWN, max_line_width=100, prefix="  ")
+        values = np.array2string(
+            shown, threshold=_SHOWN, suppress_small=True, precision=4, prefix="  "
+        )
         lines.append(f"{name}  {dtype} {list(array.shape)}\n  {values}\n")
     return "".join(lines)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.crash import run_python
 from rich.console import Console
 
 from frazil_runtime.client import cli
@@ -178,3 +179,13 @@ def test_a_picture_is_drawn_of(status: list[int], tmp_path: Path) -> None:
         np.array(status),
     )
     assert (tmp_path / "latency.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("missing", ["rich", "matplotlib"])
+def test_without_its_packages_it_says_what_to_install(missing: str) -> None:
+    hidden = (
+        f"import sys; sys.modules[{missing!r}] = None; from frazil_runtime.__main__ import main"
+    )
+    result = run_python(f"{hidden}; sys.exit(main(['bench', 'http://host']))")
+    assert result.returncode == 1
+    assert result.stderr == f"bench needs {missing}: pip install frazil[client]\n"
