@@ -22,27 +22,36 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Make a checkpoint an artifact that `frazil serve` serves. Credentials come "
         "from the provider's own environment variables, such as AWS_ACCESS_KEY_ID.",
     )
-    freeze.add_argument(
+    add_options(freeze)
+    freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
+    freeze.set_defaults(run=_freeze)
+    stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
+    stage.add_argument("stage", choices=contract.STAGES)
+    stage.set_defaults(run=_stage)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What to freeze and how: the arguments from which a FreezeRequest is made."""
+    parser.add_argument(
         "uri",
         help="s3://, gs://, az://, https:// or a path: a TF1 checkpoint's prefix, a "
         "SavedModel's directory, a .keras file or a frozen .pb",
     )
-    freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
-    freeze.add_argument(
+    parser.add_argument(
         "--inputs",
         type=aliases,
         default={},
         metavar="ALIAS=NODE,…",
         help="the inputs' names and nodes (default: the signature's)",
     )
-    freeze.add_argument(
+    parser.add_argument(
         "--outputs",
         type=aliases,
         default={},
         metavar="[ALIAS=]NODE,…",
         help="likewise; a bare checkpoint needs them",
     )
-    freeze.add_argument(
+    parser.add_argument(
         "--feed",
         type=feed,
         action="append",
@@ -50,7 +59,7 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="NAME=VALUE",
         help="a placeholder that becomes a constant, as keep_prob=1.0; may be repeated",
     )
-    freeze.add_argument(
+    parser.add_argument(
         "--image",
         type=image,
         action="append",
@@ -59,13 +68,9 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="an input that clients may give as JPEG or PNG: it becomes (pixel - mean) * scale / "
         "std; mean and std are one number or one a channel, as mean=124:117:104; may be repeated",
     )
-    freeze.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
-    freeze.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
-    freeze.add_argument("--samples", default="", help="an npz of real inputs for the proof")
-    freeze.set_defaults(run=_freeze)
-    stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
-    stage.add_argument("stage", choices=contract.STAGES)
-    stage.set_defaults(run=_stage)
+    parser.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
+    parser.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
+    parser.add_argument("--samples", default="", help="an npz of real inputs for the proof")
 
 
 def aliases(text: str) -> dict[str, str]:
