@@ -34,6 +34,7 @@ def test_a_directory_alone_is_enough() -> None:
         policy=Policy(output_cache_mode="Always"),
         policy_file=None,
         token_file=None,
+        allow={},
     )
 
 
@@ -119,3 +120,23 @@ def test_what_makes_no_sense_is_named(environ: dict[str, str], message: str) -> 
 def test_models_that_cannot_be_told_apart_are_refused(flags: tuple[str, ...], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read(*flags)
+
+
+def test_prefixes_of_uris_are_allowed_by_input() -> None:
+    flags = (
+        "--model",
+        "a=1",
+        "--model",
+        "b=2",
+        "--allow",
+        "x=s3://p/q",
+        "--allow",
+        "b/y=https://h/",
+    )
+    assert read(*flags).allow == {"a": {"x": ["s3://p/q"]}, "b": {"y": ["https://h/"]}}
+
+
+@pytest.mark.parametrize("allow", ["x", "x=", "c/x=s3://p", "=s3://p"])
+def test_a_prefix_for_no_input_is_refused(allow: str) -> None:
+    with pytest.raises(SettingsError, match=r"--allow is \[MODEL/\]INPUT=PREFIX"):
+        read("artifact", "--allow", allow)
