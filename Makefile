@@ -16,6 +16,7 @@ help: ## Show this list
 setup: .venv/complete ## Make .venv from the lock files
 
 .venv/complete: pyproject.toml requirements/build.lock requirements/dev.lock
+	scripts/prepare $(PYTHON)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements/build.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements/dev.lock

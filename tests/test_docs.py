@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from frazil_operator.api import Acts, Spec
 from frazil_operator.corev1 import Part
+from frazil_runtime.contract import Exit
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (ROOT / "operator/frazil_operator", ROOT / "runtime/frazil_runtime")
@@ -62,6 +64,32 @@ def is_path(text: str) -> bool:
     )
 
 
+def words() -> set[str]:
+    """The CamelCase words in the modules that say why a model is as it is."""
+    folder = PACKAGES[0]
+    files = [folder / "status.py", *(folder / "plan" / f"{name}.py" for name in SPEAKING)]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    said = (node.value for node in nodes if isinstance(node, ast.Constant))
+    return {text for text in said if isinstance(text, str) and CAMEL.fullmatch(text)}
+
+
+CAMEL = re.compile(r"[A-Z][a-z]+[A-Za-z]*|OOMKilled")
+SPEAKING = ("__init__", "conflict", "decision", "faults", "freezing", "jobs", "pods")
+# Reasons that others write: the freezer and the runtime; Jobs, the scheduler.
+FROM_OUTSIDE = {
+    *(code.reason for code in Exit if code is not Exit.OK),
+    *("BackoffLimitExceeded", "PodFailurePolicy", "SchedulingGated"),
+}
+NO_REASONS = {
+    *("True", "False", "Unknown"),  # statuses
+    *("Accepted", "Available", "Frozen", "Progressing", "Stalled"),  # our conditions
+    *("Complete", "Failed", "Succeeded", "ReplicaFailure", "PodScheduled"),  # Kubernetes' states
+    *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),  # ImagePull
+    *("ControllerRevision", "Job"),  # kinds
+}
+STATUS = GUIDE.read_text().partition("## Reading the status")[2].partition("\n## ")[0]
+
+
 def sections() -> dict[str, set[str]]:
     """The map: folder → the files and folders that its table lists."""
     found: dict[str, set[str]] = {}
@@ -94,6 +122,15 @@ def test_each_link_to_a_file_leads_somewhere(document: Path) -> None:
     targets = LINK.findall(FENCE.sub("", document.read_text()))
     local = [target.partition("#")[0] for target in targets if "://" not in target]
     assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("reason", sorted({*words(), *FROM_OUTSIDE} - NO_REASONS))
+def test_the_guide_says_what_to_do_about(reason: str) -> None:
+    assert f"`{reason}`" in STATUS, "docs/guide.md, Reading the status"
+
+
+def test_what_is_no_reason_is_still_in_the_code() -> None:
+    assert set() == NO_REASONS - words()
 
 
 def test_the_guide_says_of_each_field_what_a_change_of_it_does() -> None:

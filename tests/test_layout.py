@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
+TEMPLATES = sorted((ROOT / "charts" / "frazil" / "templates").glob("*.[ty]*l"))
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -37,6 +38,13 @@ def test_the_wheel_holds_both_packages_and_nothing_else(tmp_path: Path) -> None:
     (wheel,) = tmp_path.iterdir()
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == _tracked("operator") | _tracked("runtime")
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_what_the_chart_puts_into_yaml_stays_a_string(template: Path) -> None:
+    """A cluster called 2024 or true is a string to the schema, and would be none to YAML."""
+    scalars = re.findall(r": {{-? ([^}]*) -?}}(?=[,}\n])", template.read_text())
+    assert [s for s in scalars if not re.search("quote|toYaml|toJson|nindent", s)] == []
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devkube.problem import Problem
-from devkube.shell import say
+from devkube.shell import run, say
 
 HERE = Path(__file__).resolve().parent.parent
 KUBERNETES_VERSION = "v1.34.4"
@@ -178,11 +179,22 @@ class _Progress:
 
 
 def _require_go() -> None:
-    if shutil.which("go"):
-        return
-    raise Problem(
-        "The Go compiler is missing (`go` is not on the PATH), and Debian 12's is too old. "
-        "Install Go 1.25 or later as https://go.dev/doc/install says, then run this again."
+    found = run(["go", "env", "GOVERSION"]).strip() if shutil.which("go") else ""
+    reason = objection(found)
+    if reason:
+        raise Problem(reason)
+
+
+def objection(go: str) -> str | None:
+    """Why a Go of this version (`go env GOVERSION`; empty: there is none) cannot build, or None."""
+    number = re.match(r"go1\.(\d+)", go)
+    # What has no number is a build of Go's own developers: they know.
+    if go and (number is None or int(number[1]) >= 25):
+        return None
+    return (
+        (f"This Go is too old: {go}. " if go else "Go is missing: `go` is not on the PATH. ")
+        + "Install Go 1.25 or later as https://go.dev/doc/install says (Debian 12's is older), "
+        "then run this again."
     )
 
 

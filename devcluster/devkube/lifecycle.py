@@ -42,9 +42,9 @@ def require_running(cluster: Cluster) -> Process:
 
 def up(cluster: Cluster) -> bool:
     """Bring the cluster up; False when it already was."""
+    preconditions.ensure()
     if ready(cluster):
         return False
-    preconditions.ensure()
     folders = [builds.build(builds.PROGRAMS[name], cluster.cache) for name in builds.NEEDED_TO_RUN]
     with _only_one(cluster):
         if running(cluster) is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+from devkube import apt, elf
 from devkube.problem import Problem
-from devkube.shell import say, show
 
 # Program -> the Debian package that has it.
 PROGRAMS = {
@@ -28,9 +30,12 @@ PROGRAMS = {
     "unshare": "util-linux",
     "mount": "mount",
 }
+# Copied into an image that holds nothing else: Debian's other busybox, which most machines have,
+# would not find its libraries there. apt-get puts the one in the place of the other.
+STATIC = {"busybox"}
 ELSEWHERE = (
     "On any other machine, use a cluster that exists (kind, minikube, k3s or a real one): "
-    "point kubectl at it and run `helm install frazil charts/frazil`."
+    "docs/operations.md says how to build the images and install the chart there."
 )
 # Debian keeps system programs where a user's PATH often does not look.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/local/sbin"])
@@ -51,9 +56,16 @@ class Machine:
         return cls(
             system=platform.system(),
             uid=os.geteuid(),
-            missing=tuple(name for name in PROGRAMS if not shutil.which(name, path=SEARCH_PATH)),
+            missing=tuple(name for name in PROGRAMS if not _found(name)),
             has_apt=shutil.which("apt-get", path=SEARCH_PATH) is not None,
         )
+
+
+def _found(name: str) -> bool:
+    path = shutil.which(name, path=SEARCH_PATH)
+    if path is None:
+        return False
+    return name not in STATIC or elf.stands_alone(Path(path).read_bytes())
 
 
 def packages(machine: Machine) -> list[str]:
@@ -74,11 +86,15 @@ def objection(machine: Machine) -> str | None:
         )
     if machine.missing and not machine.has_apt:
         return (
-            f"These programs are missing: {', '.join(machine.missing)}. There is no apt-get to "
+            f"These programs are missing: {_told(machine.missing)}. There is no apt-get to "
             f"install them with; install what Debian calls {' '.join(packages(machine))}.\n"
             f"{ELSEWHERE}"
         )
     return None
+
+
+def _told(programs: Iterable[str]) -> str:
+    return ", ".join(f"{name} (linked statically)" if name in STATIC else name for name in programs)
 
 
 def ensure() -> None:
@@ -93,14 +109,10 @@ def ensure() -> None:
 
 
 def _install(names: list[str]) -> None:
-    say(f"Installing from Debian: {' '.join(names)}")
-    # Packages that start a service on installation would touch the host; this policy says no.
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    show(["apt-get", "update", "-qq"], env=quiet)
-    show(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names], env=quiet)
+    apt.install(names)
     left = Machine.look().missing
     if left:
         raise Problem(
             f"apt-get installed {' '.join(names)}, but these are still not found: "
-            f"{', '.join(left)}. Look at the output above, install them and run `up` again."
+            f"{_told(left)}. Look at the output above, install them and run `up` again."
         )

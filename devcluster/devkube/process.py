@@ -36,10 +36,10 @@ class Process:
 
     @classmethod
     def load(cls, file: Path) -> Process | None:
-        """The process that was saved, if it still lives."""
+        """The process that was saved, if it still lives and is ours to know of."""
         try:
             saved = cls(**json.loads(file.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, PermissionError, ValueError, TypeError):
             return None
         return saved if cls.of(saved.pid) == saved else None
 

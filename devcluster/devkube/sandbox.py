@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 from devkube.config import Cluster
 from devkube.problem import Problem
-from devkube.shell import run, succeeds
+from devkube.shell import run, say, succeeds
 
 # What the kubelet wants, and sets where it is not so.
 _SYSCTLS = {
@@ -66,8 +67,19 @@ def _network(cluster: Cluster) -> None:
     run(["ip", "link", "set", "eth0", "up"])
     run(["ip", "route", "add", "default", "via", cluster.host_ip])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    _filter_bridge()
+
+
+def _filter_bridge() -> None:
+    """Have packets between two pods go through the rules as well.
+
+    Else the answer of a pod that was reached through a Service goes straight over the bridge, past
+    the rules that would give it back its Service's address.
+    """
     bridged = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if not bridged.exists() and shutil.which("modprobe"):
+        succeeds(["modprobe", "br_netfilter"])  # In Debian's kernel it is a module.
     if bridged.exists():
-        # Without it the answer of a pod that was reached through a Service on the same bridge
-        # goes around the rules that would give it back its Service's address.
         bridged.write_text("1")
+    else:
+        say("The kernel has no br_netfilter: pods may not reach each other through Services")

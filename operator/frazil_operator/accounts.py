@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from frazil_operator import names
-from frazil_operator.cluster import Cluster
+from frazil_operator.cluster import ApiError, Cluster, TakenError
 from frazil_operator.gateway import REGION, Account, Gateway
+from frazil_operator.observed import Object
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
 
@@ -22,7 +23,8 @@ class StoreAccounts:
     """``await accounts(namespace)`` gives a namespace its bucket and its two Secrets.
 
     It may be done any number of times: keys are derived from the operator's root key, not drawn,
-    and the Secrets are written without being read.
+    and the Secrets are written without being read. Raises GatewayError, and TakenError where a
+    Secret of that name is somebody else's.
     """
 
     def __init__(self, cluster: Cluster, gateway: Gateway, root_key: str, endpoint: str) -> None:
@@ -51,7 +53,16 @@ class StoreAccounts:
         await self._gateway.set_policy(bucket, policy(bucket, reader, writer))
         for name, account in ((names.STORE_READ, reader), (names.STORE_WRITE, writer)):
             secret = secret_object(namespace, name, bucket, account, self._endpoint)
-            await self._cluster.apply(secret, force=True)
+            await self._write(secret)
+
+    async def _write(self, secret: Object) -> None:
+        """Apply a Secret. Without force, which changes our own fields and nobody else's."""
+        try:
+            await self._cluster.apply(secret, force=False)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            raise TakenError(409, _taken(secret, error.message)) from error
 
     def _account(self, namespace: str, purpose: str) -> Account:
         secret = derive(self._root_key, f"store/{namespace}/{purpose}")
@@ -118,3 +129,13 @@ def secret_object(
         "type": "Opaque",
         "data": {name: base64.b64encode(value.encode()).decode() for name, value in said.items()},
     }
+
+
+def _taken(secret: Object, conflict: str) -> str:
+    """What to do about a Secret in the way; the conflict names fields and who wrote them."""
+    name, namespace = secret["metadata"]["name"], secret["metadata"]["namespace"]
+    return (
+        f"the Secret {name} in {namespace} holds what Frazil did not write ({conflict}): delete "
+        "it, and Frazil makes its own for the store in the cluster; or keep it, and name the "
+        "bucket that it is for in the chart's store.url"
+    )

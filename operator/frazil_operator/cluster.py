@@ -41,6 +41,10 @@ class NamespaceEndsError(ApiError):
     """The namespace is being deleted, or is gone: nothing can be made in it any more."""
 
 
+class TakenError(ApiError):
+    """What was to be written is somebody else's: no other try would change that."""
+
+
 class Cluster:
     """One API server. Bodies are JSON objects as it sends them."""
 

@@ -24,11 +24,15 @@ JOB_OPTIONS: Final = "frazil.dev/job-options"  # hash of what the user says abou
 STABLE: Final = "frazil.dev/stable"  # on the Service: who is stable while the selector is wide
 TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never completed a rollout
 REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON
+CHECKPOINT: Final = "frazil.dev/checkpoint"  # on a ControllerRevision: the URI last frozen to it
+SETBACKS: Final = "frazil.dev/setbacks"  # on a freeze Job: how those before it failed, as JSON
 
-# Annotations the user writes on the model; any new value acts once.
+# Annotations the user writes on the model. Any new value acts once; each ControllerRevision
+# remembers the last, so that taking one away asks for nothing.
 RETRY: Final = "frazil.dev/retry"  # try a rejected revision again
 REFREEZE: Final = "frazil.dev/refreeze"  # the checkpoint was overwritten in place
 UPGRADE_RUNTIME: Final = "frazil.dev/upgrade-runtime"  # same model, the operator's current image
+WISHES: Final = (RETRY, REFREEZE, UPGRADE_RUNTIME)
 
 STORE_READ: Final = "frazil-store-read"  # Secrets with FRAZIL_STORE_*, one pair a namespace
 STORE_WRITE: Final = "frazil-store-write"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
@@ -71,7 +71,7 @@ class Reconciler:
         try:
             changed = await self._apply(observed, plan)
         except ApiError as error:
-            if error.status in _REFUSALS and not isinstance(error, NamespaceEndsError):
+            if _is_refusal(error):
                 observed = dataclasses.replace(observed, refused=error.message)
                 await self._tell(model, self._plan(observed, self._settings))
             raise
@@ -86,13 +86,14 @@ class Reconciler:
         pods: list[Object] = []
         if any(map(may_have_pods, children)):
             pods, _ = await self._cluster.list(PODS, key.namespace, f"{names.MODEL}={key.name}")
+        now, places = self._clock(), self._settings.max_concurrent_freezes
         return Observed(
             model=model,
-            now=self._clock(),
+            now=now,
             children=children,
             pods=tuple(pods),
             running_freezes=self._store.running_freezes(),
-            freezes_ahead=self._store.freezes_ahead(key),
+            freezes_ahead=self._store.freezes_ahead(key, places, now),
         )
 
     async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:
@@ -159,3 +160,9 @@ class Reconciler:
             if same and is_controlled_by(child, model):
                 return child
         return None
+
+
+def _is_refusal(error: ApiError) -> bool:
+    if isinstance(error, NamespaceEndsError):
+        return False
+    return error.status in _REFUSALS or isinstance(error, TakenError)

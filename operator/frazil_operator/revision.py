@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from frazil_operator import names
@@ -53,17 +53,20 @@ class Verdict:
 class Revision:
     """One revision. ``number`` grows with each that is made; clients see it as the version.
 
-    ``freeze`` is the hash of what was frozen. ``trial_since`` is set (RFC 3339) until a rollout of
-    it has completed: only a revision on trial can be rejected.
+    ``freeze`` is the hash of what was frozen last to its artifact, ``checkpoint`` the URI of that.
+    ``trial_since`` is set (RFC 3339) until a rollout of it has completed: only a revision on trial
+    can be rejected. ``wishes`` are the model's annotations that were acted on last.
     """
 
     name: str
     number: int
     artifact: Artifact
     freeze: str
+    checkpoint: str
     template: Mapping[str, Any]
     trial_since: str = ""
     verdict: Verdict | None = None
+    wishes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, body: Object) -> Revision:
@@ -71,14 +74,17 @@ class Revision:
         metadata, data = body["metadata"], body["data"]
         annotations = metadata.get("annotations", {})
         verdict = annotations.get(names.REJECTED)
+        artifact = Artifact(**data["artifact"])
         return cls(
             name=metadata["labels"][names.REVISION],
             number=body["revision"],
-            artifact=Artifact(**data["artifact"]),
+            artifact=artifact,
             freeze=annotations.get(names.FREEZE, ""),
+            checkpoint=annotations.get(names.CHECKPOINT, artifact.checkpoint),
             template=data["template"],
             trial_since=annotations.get(names.TRIAL, ""),
             verdict=Verdict(**json.loads(verdict)) if verdict else None,
+            wishes={wish: annotations[wish] for wish in names.WISHES if wish in annotations},
         )
 
     @property
@@ -91,7 +97,9 @@ class Revision:
         """What does change, for the ControllerRevision's annotations."""
         verdict = json.dumps(asdict(self.verdict), sort_keys=True) if self.verdict else ""
         written = {
+            **self.wishes,
             names.FREEZE: self.freeze,
+            names.CHECKPOINT: self.checkpoint,
             names.TRIAL: self.trial_since,
             names.REJECTED: verdict,
         }
@@ -106,6 +114,14 @@ class Revision:
         if self.verdict is None or self.verdict.retry == retry:
             return self
         return replace(self, verdict=None)
+
+
+def remembering(model: Model, revisions: Iterable[Revision]) -> Model:
+    """The model with its last wishes: to take an annotation away asks for nothing."""
+    wishes: dict[str, str] = {}
+    for revision in revisions:
+        wishes |= revision.wishes
+    return replace(model, annotations=wishes | dict(model.annotations))
 
 
 def revision_name(model: Model, artifact: Artifact) -> str:
@@ -126,6 +142,9 @@ def revision_name(model: Model, artifact: Artifact) -> str:
 def expired(
     revisions: Mapping[str, Revision], kept: set[str], history: int
 ) -> tuple[Revision, ...]:
-    """What nothing needs: neither ``kept`` nor among the newest ``history`` of the others."""
-    others = [revision for revision in revisions.values() if revision.name not in kept]
-    return tuple(sorted(others, key=lambda revision: -revision.number)[history:])
+    """What nothing needs: neither ``kept`` nor among the newest ``history`` of the others. Those
+    that have served and those that never did are counted apart: failures push out no good one."""
+    others = sorted(revisions.values(), key=lambda revision: -revision.number)
+    proven = [r for r in others if r.name not in kept and not r.trial_since]
+    unproven = [r for r in others if r.name not in kept and r.trial_since]
+    return (*proven[history:], *unproven[history:])

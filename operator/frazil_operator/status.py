@@ -13,6 +13,7 @@ from frazil_operator import names
 from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
 from frazil_operator.observed import Object, Observed
 from frazil_operator.plan.decision import Decision
+from frazil_runtime.contract import Exit
 
 
 class Check(NamedTuple):
@@ -80,6 +81,11 @@ def _is_rejected(decision: Decision) -> Check | None:
     if target is None or target.verdict is None:
         return None
     advice = f"change the spec, or annotate the model with {names.RETRY} to try it again"
+    if target.verdict.reason == Exit.INVALID_ARTIFACT.reason:  # what is stored will not get better
+        advice = (
+            f"annotate the model with both {names.REFREEZE} and {names.RETRY}=<anything new>, to "
+            "freeze the checkpoint again and then to try it again"
+        )
     message = f"revision {target.name} was rejected: {target.verdict.message}; {advice}"
     return Check("False", target.verdict.reason, message)
 
@@ -163,7 +169,7 @@ def _stable(decision: Decision) -> StableStatus | None:
     return StableStatus(
         revision=revision.name,
         artifact=revision.artifact.name,
-        checkpoint=revision.artifact.checkpoint,
+        checkpoint=revision.checkpoint,
         replicas=decision.scene.fleet(revision.name).ready,
     )
 
@@ -191,7 +197,7 @@ def _rejected(decision: Decision) -> RejectedStatus | None:
 
 def _what(decision: Decision) -> str:
     target = decision.target
-    return f"revision {target.name} ({target.artifact.checkpoint})" if target else "no revision"
+    return f"revision {target.name} ({target.checkpoint})" if target else "no revision"
 
 
 def _pods(count: int) -> str:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
-from frazil_operator.objects import is_finished, is_suspended, key_of, model_of
+from frazil_operator.objects import (
+    is_controlled_by,
+    is_finished,
+    is_suspended,
+    key_of,
+    model_of,
+)
 from frazil_operator.observed import Key, Object
 from frazil_operator.resources import MODELS
+from frazil_operator.turns import Turns, order
 
 _Identity = tuple[str, str]  # kind, name
 
@@ -23,6 +31,7 @@ class Store:
         self._models: dict[Key, Object] = {}
         self._children: dict[Key, dict[_Identity, Object]] = {}
         self._unfinished: dict[Key, Object] = {}  # freeze Jobs, by their own key
+        self._turns = Turns()
 
     def observe(self, body: Object, *, deleted: bool = False) -> set[Key]:
         """Take in one object; returns the models it is news for."""
@@ -69,13 +78,26 @@ class Store:
 
     def running_freezes(self) -> int:
         """Freeze Jobs of the whole cluster that run or are about to."""
-        return sum(not is_suspended(job) for job in self._unfinished.values())
+        return sum(not is_suspended(job) for job in self._freezes())
 
-    def freezes_ahead(self, key: Key) -> int:
-        """Waiting freeze Jobs of other models that came before this one's, oldest first."""
-        waiting = [job for job in self._unfinished.values() if is_suspended(job)]
-        own = [_order(job) for job in waiting if model_of(job) == key]
-        return sum(model_of(job) != key and (not own or _order(job) < min(own)) for job in waiting)
+    def freezes_ahead(self, key: Key, places: int, now: datetime) -> int:
+        """Freeze Jobs of other models that this one's has to wait for; ``places`` are how many
+        may run at once."""
+        waiting = [job for job in self._freezes() if is_suspended(job)]
+        own = [order(job) for job in waiting if model_of(job) == key]
+        line = self._turns.line(waiting, now, free=self.running_freezes() < places)
+        return sum(model_of(job) != key and (not own or order(job) < min(own)) for job in line)
+
+    def _freezes(self) -> Iterator[Object]:
+        """Unfinished Jobs of the models that there are. A label proves nothing: anybody who may
+        make Jobs in some namespace could block the whole cluster with it."""
+        for job in self._unfinished.values():
+            owner = model_of(job)
+            model = self._models.get(owner) if owner else None
+            if model is None or "deletionTimestamp" in model["metadata"]:
+                continue
+            if is_controlled_by(job, model):
+                yield job
 
     def _known(self, owner: Key, body: Object) -> Object | None:
         if body["kind"] == MODELS.kind:
@@ -107,7 +129,7 @@ class Store:
         """The models whose freeze may start now that this Job is out of the way."""
         if body["kind"] != "Job" or not (deleted or is_finished(body)):
             return set()
-        queued = (model_of(job) for job in self._unfinished.values() if is_suspended(job))
+        queued = (model_of(job) for job in self._freezes() if is_suspended(job))
         return {key for key in queued if key is not None}
 
     def _all(self, kind: str) -> Iterable[Object]:
@@ -131,7 +153,3 @@ def _version(body: Object) -> int:
 
 def _is_older(body: Object, than: Object) -> bool:
     return _version(body) < _version(than)
-
-
-def _order(job: Object) -> tuple[str, Key]:
-    return job["metadata"]["creationTimestamp"], key_of(job)

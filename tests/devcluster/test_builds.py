@@ -42,10 +42,30 @@ def test_without_go_the_user_learns_where_to_get_it(
         builds.build(PROGRAM, tmp_path / "cache")
 
 
+@pytest.mark.parametrize(
+    ("go", "said"),
+    [
+        pytest.param("", "Go is missing", id="none"),
+        pytest.param("go1.19.8", "too old: go1.19.8", id="Debian 12's"),
+        pytest.param("go1.24.9", "too old: go1.24.9", id="one before the oldest that will do"),
+    ],
+)
+def test_a_go_that_cannot_build_is_told_apart(go: str, said: str) -> None:
+    reason = builds.objection(go)
+    assert reason is not None
+    assert said in reason
+    assert "Go 1.25 or later" in reason
+
+
+@pytest.mark.parametrize("go", ["go1.25.0", "go1.26.6", "go1.27rc1", "devel go1.28-3f0f0a1"])
+def test_a_go_that_can_build_has_no_objection(go: str) -> None:
+    assert builds.objection(go) is None
+
+
 def fake_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     go = tmp_path / "bin" / "go"
     go.parent.mkdir()
-    go.write_text(f"#!/bin/sh\n{script}\n")
+    go.write_text(f'#!/bin/sh\n[ "$1" = env ] && echo go1.25.0 && exit\n{script}\n')
     go.chmod(0o755)
     monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
 

@@ -58,6 +58,17 @@ def test_it_needs_nothing_but_the_systems_python(script: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_it_runs_with_the_python_that_make_uses_wherever_that_is(
+    script: Path, tmp_path: Path
+) -> None:
+    python = tmp_path / "python3.11"
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run([script, "status"], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{script} status\n"
+
+
 def test_a_problem_is_words_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

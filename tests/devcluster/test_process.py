@@ -32,3 +32,7 @@ def test_a_file_that_is_absent_or_half_written_is_no_process(tmp_path: Path) -> 
     assert Process.load(tmp_path / "pid") is None
     (tmp_path / "pid").write_text('{"pid": 1')
     assert Process.load(tmp_path / "pid") is None
+
+
+def test_a_file_that_only_root_may_read_is_no_process(root_only: Path) -> None:
+    assert Process.load(root_only / "pid") is None

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -195,7 +196,7 @@ def test_a_pod_reaches_itself_through_its_own_service(kubectl: Kubectl, web: str
 def test_a_program_of_the_host_reaches_a_service(script: Path, kubectl: Kubectl, web: str) -> None:
     address = kubectl("get", "service", web, "-o", "jsonpath={.spec.clusterIP}")
     fetch = f"import urllib.request as u; print(u.urlopen('http://{address}/').read())"
-    assert output(script, "netns", "--", "python3", "-c", fetch) == "b'hello\\n'\n"
+    assert output(script, "netns", "--", sys.executable, "-c", fetch) == "b'hello\\n'\n"
 
 
 def claim(name: str, mode: str) -> Manifest:

@@ -35,6 +35,11 @@ VALUES: dict[str, Object] = {
     "a root Secret of the user's": {"store": {"embedded": {"existingSecret": "mine"}}},
     "a storage class": {"store": {"embedded": {"size": "1Gi", "storageClassName": "local-path"}}},
     "everything about the pods": EVERYTHING_SET,
+    "names that look like something else": {
+        "cluster": "2024",
+        "images": {"runtime": "1", "freezer": "true"},
+        "store": {"embedded": {"existingSecret": "1e3", "storageClassName": "0", "size": "20"}},
+    },
 }
 REFUSED = {
     "a key that is not known": ({"images": {"oprator": "x"}}, "oprator"),

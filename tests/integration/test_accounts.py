@@ -16,7 +16,7 @@ from fakes.s3 import SECRET, Server, server
 
 from frazil_operator import names
 from frazil_operator.accounts import StoreAccounts
-from frazil_operator.cluster import Cluster
+from frazil_operator.cluster import ApiError, Cluster, TakenError
 from frazil_operator.gateway import Account, Gateway, GatewayError
 from frazil_operator.observed import Object
 
@@ -24,12 +24,15 @@ pytestmark = pytest.mark.integration
 
 
 class Secrets:
-    """All that is used of the cluster: it keeps what is applied."""
+    """All that is used of the cluster: it keeps what is applied, and what others hold."""
 
     def __init__(self) -> None:
         self.applied: dict[tuple[str, str], dict[str, str]] = {}
+        self.taken: set[tuple[str, str]] = set()
 
     async def apply(self, body: Object, *, force: bool) -> Object:
+        if (body["metadata"]["namespace"], body["metadata"]["name"]) in self.taken and not force:
+            raise ApiError(409, 'conflict with "platform" using v1: .data.FRAZIL_STORE_URL')
         values = {name: b64decode(value).decode() for name, value in body["data"].items()}
         self.applied[body["metadata"]["namespace"], body["metadata"]["name"]] = values
         return body
@@ -121,6 +124,15 @@ async def test_another_root_key_replaces_the_secrets(secrets: Secrets, store: Se
         assert refused(before.list_objects_v2, Bucket="frazil-rotated") == "SignatureDoesNotMatch"
     with closing(secrets.client("rotated", names.STORE_READ)) as after:
         after.list_objects_v2(Bucket="frazil-rotated")
+
+
+async def test_a_secret_of_the_platform_team_is_left_as_it_is(
+    secrets: Secrets, store: Server
+) -> None:
+    secrets.taken = {("theirs", names.STORE_WRITE)}
+    with pytest.raises(TakenError, match=r"frazil-store-write in theirs .*delete it.*store\.url"):
+        await accounts(secrets, store)("theirs")
+    assert ("theirs", names.STORE_WRITE) not in secrets.applied
 
 
 async def test_a_wrong_root_account_is_named_as_such(secrets: Secrets, store: Server) -> None:

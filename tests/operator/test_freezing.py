@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fakes.toy import SETTINGS, Body, Toy, model
 
+from frazil_operator import names
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
 
@@ -66,10 +67,38 @@ def test_what_the_user_must_mend_is_said_and_not_retried(toy: Toy, code: contrac
     toy.look()
     assert toy.conditions()["Frozen"] == f"False {code.reason}"
     assert toy.conditions()["Ready"] == f"False {code.reason}"
-    assert toy.message("Ready") == "how to mend it"
+    assert toy.message("Ready").startswith("how to mend it; ")
+    assert toy.message("Ready").endswith("annotate the model with frazil.dev/retry=<anything new>")
     assert toy.story() == ["FreezeStarted", "FreezeFailed"]
     assert toy.look() == 0
     assert toy.plan().requeue_after is None
+
+
+def test_a_failed_freeze_is_tried_once_for_each_new_value_of_retry(toy: Toy) -> None:
+    for value in ("1", "2"):
+        toy.freeze(reason="PodFailurePolicy", message="failed with exit code 10 matching")
+        toy.look()
+        failed = job(toy)["metadata"]["name"]
+        toy.change({names.RETRY: value})
+        toy.look()
+        toy.look()
+        assert job(toy)["metadata"]["name"] != failed
+        assert toy.conditions()["Ready"] == "Unknown Freezing"
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+@pytest.mark.parametrize(
+    "state", [pytest.param("runs", id="runs"), pytest.param("done", id="is complete")]
+)
+def test_a_retry_leaves_a_job_alone_that(toy: Toy, state: str) -> None:
+    if state == "done":
+        toy.freeze()
+    before = job(toy)["metadata"]["name"]
+    toy.change({names.RETRY: "1"})
+    toy.look()
+    toy.look()
+    assert job(toy)["metadata"]["name"] == before
 
 
 def test_where_the_pod_is_gone_the_exit_code_is_in_the_jobs_condition(toy: Toy) -> None:
@@ -106,6 +135,125 @@ def test_what_the_infrastructure_failed_is_tried_again(toy: Toy) -> None:
     toy.pods.clear()
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_while_the_infrastructure_fails_the_story_is_told_once_and_the_pauses_grow(
+    toy: Toy,
+) -> None:
+    pauses = []
+    for _ in range(7):
+        toy.pods.clear()
+        toy.job_pod(job(toy), terminated("publish", 1, "the store cannot be reached"))
+        toy.freeze(reason="BackoffLimitExceeded")
+        toy.look()
+        pauses.append(toy.plan().requeue_after or 0)
+        toy.now += timedelta(seconds=pauses[-1])
+        toy.look()  # another Job is there
+        toy.look()  # and runs
+        assert not job(toy)["spec"]["suspend"]
+        toy.look()
+        assert toy.conditions()["Ready"] == "False StartFailed"
+        assert toy.conditions()["Stalled"] == "True StartFailed"
+        assert toy.message("Ready").endswith(
+            "last attempt: container publish failed: the store cannot be reached"
+        )
+    assert pauses == [30, 60, 120, 240, 480, 480, 480]
+    assert toy.story() == ["FreezeStarted", "FreezeFailed"]
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert "Recovered" not in toy.story()
+
+
+def test_an_operator_that_dies_between_two_jobs_forgets_no_failure(toy: Toy) -> None:
+    toy.freeze(reason="BackoffLimitExceeded")
+    toy.now += timedelta(seconds=31)
+    for desired in toy.plan().apply:  # and then it dies: the failed Job is still there
+        toy._apply(desired)
+    assert len(toy.kind("Job")) == 2
+    toy.look()
+    toy.look()
+    toy.look()
+    assert toy.conditions()["Ready"] == "False BackoffLimitExceeded"
+    toy.freeze(reason="BackoffLimitExceeded")
+    assert toy.plan().requeue_after == 60
+
+
+def test_a_changed_spec_begins_without_the_former_failures(toy: Toy) -> None:
+    toy.freeze(reason="BackoffLimitExceeded")
+    toy.look()
+    toy.checkpoint(2)
+    toy.look()
+    assert toy.conditions()["Ready"] == "Unknown Freezing"
+
+
+FULL = 'Usage of EmptyDir volume "work" exceeds the limit "20Gi". '
+NODE = "The node was low on resource: ephemeral-storage. "
+
+
+def evicted(toy: Toy, message: str) -> None:
+    """The kubelet puts the Job's pod out: its containers are killed."""
+    pod = toy.job_pod(job(toy), terminated("fetch", 137))
+    pod["status"] |= {"phase": "Failed", "reason": "Evicted", "message": message}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(FULL, id="the work folder's own limit"),
+        pytest.param(
+            "Pod ephemeral local storage usage exceeds the total limit of containers 3Gi. ",
+            id="the limit of all containers together",
+        ),
+        pytest.param(
+            'Container fetch exceeded its local ephemeral storage limit "1Gi". ',
+            id="the limit of one container",
+        ),
+    ],
+)
+@pytest.mark.parametrize("failed", ["", "BackoffLimitExceeded", "DeadlineExceeded"])
+def test_a_work_folder_that_is_too_small_is_named_before_and_after_the_job_gives_up(
+    toy: Toy, message: str, failed: str
+) -> None:
+    evicted(toy, message)
+    if failed:
+        toy.freeze(reason=failed)
+    toy.look()
+    assert toy.conditions()["Ready"] == "False WorkFolderFull"
+    assert message.strip() in toy.message("Ready")
+    assert "spec.freeze.resources.limits.ephemeral-storage" in toy.message("Ready")
+    toy.change(freeze={"resources": {"limits": {"ephemeral-storage": "50Gi"}}})
+    toy.pods.clear()
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_node_without_room_is_no_reason_to_raise_the_timeout(toy: Toy) -> None:
+    evicted(toy, NODE)
+    toy.freeze(reason="DeadlineExceeded")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False Evicted"
+    assert NODE.strip() in toy.message("Ready")
+    assert toy.plan().requeue_after == 30
+
+
+@pytest.mark.parametrize(
+    ("resources", "limit"),
+    [
+        pytest.param({}, "20Gi", id="nothing said"),
+        pytest.param({"requests": {"ephemeral-storage": "5Gi"}}, "5Gi", id="a request"),
+        pytest.param(
+            {"requests": {"ephemeral-storage": "5Gi"}, "limits": {"ephemeral-storage": "9Gi"}},
+            "9Gi",
+            id="a limit above the request",
+        ),
+    ],
+)
+def test_what_the_work_folder_may_hold(resources: Body, limit: str) -> None:
+    toy = Toy(model(freeze={"resources": resources}))
+    toy.look()
+    (work, *_) = job(toy)["spec"]["template"]["spec"]["volumes"]
+    assert work["emptyDir"] == {"sizeLimit": limit}
 
 
 @pytest.mark.parametrize(
@@ -216,6 +364,14 @@ def test_a_job_that_cannot_run_stalls_and_heals(toy: Toy, prepare: str, reason: 
     toy.pods.clear()
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_job_without_a_pod_is_said_with_the_command_that_shows_why(toy: Toy) -> None:
+    job(toy)["status"] = {"startTime": toy.now.isoformat()}
+    toy.now += timedelta(seconds=20)
+    toy.look()
+    command = f"`kubectl describe job {job(toy)['metadata']['name']} --namespace demo`"
+    assert command in toy.message("Ready")
 
 
 def test_an_attempt_that_failed_is_said_while_the_next_one_runs(toy: Toy) -> None:

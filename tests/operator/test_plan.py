@@ -53,7 +53,13 @@ def test_from_apply_to_ready() -> None:
         "Progressing": "False Ready",
         "Ready": "True Ready",
     }
-    assert toy.story() == ["FreezeStarted", "Frozen", "RolloutStarted", "RolloutCompleted"]
+    assert toy.story() == [
+        "FreezeStarted",
+        "Frozen",
+        "RolloutStarted",
+        "RolloutCompleted",
+        "SingleReplica",
+    ]
     assert sorted(kind for kind, _ in toy.objects) == [
         "ControllerRevision",
         "Deployment",
@@ -218,6 +224,76 @@ def test_an_overwritten_checkpoint_is_frozen_again_when_asked(toy: Toy) -> None:
     assert stable(toy) != old
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param(names.REFREEZE, id="refreeze"),
+        pytest.param(names.UPGRADE_RUNTIME, id="upgrade-runtime"),
+        pytest.param(names.RETRY, id="retry"),
+    ],
+)
+@pytest.mark.parametrize("settled", [True, False])
+def test_taking_an_annotation_away_asks_for_nothing(toy: Toy, wish: str, settled: bool) -> None:
+    toy.change({wish: "1"})
+    toy.look()
+    if settled:
+        toy.settle()
+    done = toy.copy()
+    done.settle()
+    del toy.model["metadata"]["annotations"][wish]
+    toy.settle()
+    assert stable(toy) == stable(done)
+    assert toy.story() == done.story()
+    toy.change({wish: "1"})
+    toy.settle()
+    assert toy.story() == done.story()
+
+
+def test_an_annotation_taken_away_holds_for_another_checkpoint_too(toy: Toy) -> None:
+    toy.change({names.REFREEZE: "1"})
+    toy.settle()
+    again = stable(toy)
+    del toy.model["metadata"]["annotations"][names.REFREEZE]
+    toy.checkpoint(2)
+    toy.settle()
+    toy.checkpoint(1)
+    toy.settle()
+    assert stable(toy) == again
+
+
+def test_the_same_artifact_under_another_uri_is_told_by_the_new_one(toy: Toy) -> None:
+    artifact, data = toy.model["status"]["stable"]["artifact"], toy.kind("ControllerRevision")
+    toy.checkpoint(2)
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+    for kind in ("Ready", "Frozen"):
+        assert "s3://models/digits-2" in toy.message(kind)
+    assert [r["data"] for r in toy.kind("ControllerRevision")] == [r["data"] for r in data]
+    toy.checkpoint(3)
+    candidate(toy)
+    assert toy.model["status"]["stable"]["checkpoint"] == "s3://models/digits-2"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "told"),
+    [
+        pytest.param(1, 1, id="one pod, which a drain takes away"),
+        pytest.param(2, 0, id="two pods"),
+        pytest.param(0, 0, id="none at all"),
+    ],
+)
+def test_what_a_drain_does_is_told_once(replicas: int, told: int) -> None:
+    toy = Toy(model(replicas=replicas))
+    toy.settle()
+    for number in (2, 1):  # another revision, and back
+        toy.checkpoint(number)
+        toy.settle()
+    assert toy.story().count("SingleReplica") == told
+
+
 def test_frozen_again_to_the_same_artifact_changes_nothing(toy: Toy) -> None:
     old, artifact = stable(toy), toy.model["status"]["stable"]["artifact"]
     toy.change({names.REFREEZE: "1"})
@@ -293,7 +369,15 @@ def test_a_foreign_object_is_not_touched() -> None:
     toy.foreign = []
     toy.settle()
     assert toy.conditions()["Ready"] == "True Ready"
-    assert toy.story()[:2] == ["Stalled", "Recovered"]
+    assert toy.story()[:2] == ["Stalled", "FreezeStarted"]
+
+
+def test_what_served_all_along_has_recovered_when_it_is_ready_again(toy: Toy) -> None:
+    toy.foreign = [{"kind": "Service", "metadata": {"name": "digits-pods", "namespace": "demo"}}]
+    toy.look()
+    toy.foreign = []
+    toy.settle()
+    assert toy.story() == ["Stalled", "Recovered"]
 
 
 def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:

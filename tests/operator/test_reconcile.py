@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import stamped
 from frazil_operator.observed import Event, Key, Object, Observed, Plan, Ref
 from frazil_operator.reconcile import Reconciler
@@ -99,6 +99,7 @@ class Scene:
     wanted: Plan = NOTHING
     wanted_with_foreign: Plan = CONFLICT
     wanted_when_refused: Plan = NOTHING
+    taken: ApiError | None = None
 
     def plan(self, observed: Observed, _: Settings) -> Plan:
         self.looks.append(observed)
@@ -107,6 +108,8 @@ class Scene:
         return self.wanted_with_foreign if observed.foreign else self.wanted
 
     async def make_accounts(self, namespace: str) -> None:
+        if self.taken:
+            raise self.taken
         self.accounts.append(namespace)
 
     def reconciler(self) -> Reconciler:
@@ -270,6 +273,16 @@ async def test_a_refused_child_is_told_in_the_status_and_tried_again(scene: Scen
     with pytest.raises(ApiError, match="exceeded quota"):
         await scene.look()
     assert scene.looks[-1].refused == "exceeded quota: jobs"
+    assert scene.cluster.did == [{"observedGeneration": None, "reason": "ApplyRefused"}]
+
+
+async def test_a_secret_of_somebody_else_is_told_and_no_job_is_made(scene: Scene) -> None:
+    scene.taken = TakenError(409, "the Secret frazil-store-read is somebody else's")
+    scene.wanted = wants(child(kind="Job"), status={"reason": "Freezing"})
+    scene.wanted_when_refused = wants(status={"reason": "ApplyRefused"})
+    with pytest.raises(TakenError):
+        await scene.look()
+    assert scene.looks[-1].refused == "the Secret frazil-store-read is somebody else's"
     assert scene.cluster.did == [{"observedGeneration": None, "reason": "ApplyRefused"}]
 
 

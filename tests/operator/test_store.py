@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from frazil_operator.observed import Key
 from frazil_operator.store import Store
 
 A, B, C = (Key("vision", name) for name in "abc")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def model(key: Key, version: int = 1, **more: Any) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def job(
 ) -> dict[str, Any]:
     body = child(owner, version, kind="Job")
     body["metadata"]["creationTimestamp"] = f"2026-01-01T{at}:00Z"
+    body["metadata"]["ownerReferences"] = [{"uid": f"uid-{owner.name}", "controller": True}]
     body["spec"] = {"suspend": suspended}
     body["status"] = {"conditions": [{"type": done, "status": "True"}]} if done else {}
     return body
@@ -118,25 +121,65 @@ def test_a_list_notices_that_an_object_was_deleted_and_made_anew(store: Store) -
     assert store.children(A) == (anew,)
 
 
-def test_unfinished_jobs_that_are_not_suspended_run(store: Store) -> None:
-    store.observe(job(A))
-    store.observe(job(B, suspended=True))
-    store.observe(job(C, done="Failed"))
-    assert store.running_freezes() == 1
+@pytest.fixture
+def models(store: Store) -> Store:
+    for key in (A, B, C):
+        store.observe(model(key))
+    return store
 
 
-def test_waiting_jobs_go_in_the_order_they_came(store: Store) -> None:
-    store.observe(job(A, suspended=True, at="00:02"))
-    store.observe(job(B, suspended=True, at="00:01"))
-    store.observe(job(C, suspended=True, at="00:02"))
-    ahead = {key.name: store.freezes_ahead(key) for key in (B, A, C)}
+def test_unfinished_jobs_that_are_not_suspended_run(models: Store) -> None:
+    models.observe(job(A))
+    models.observe(job(B, suspended=True))
+    models.observe(job(C, done="Failed"))
+    assert models.running_freezes() == 1
+
+
+def test_waiting_jobs_go_in_the_order_they_came(models: Store) -> None:
+    models.observe(job(A, suspended=True, at="00:02"))
+    models.observe(job(B, suspended=True, at="00:01"))
+    models.observe(job(C, suspended=True, at="00:02"))
+    ahead = {key.name: models.freezes_ahead(key, 1, NOW) for key in (B, A, C)}
     assert ahead == {"b": 0, "a": 1, "c": 2}
 
 
-def test_a_model_without_a_job_comes_after_all_that_wait(store: Store) -> None:
-    store.observe(job(A, suspended=True))
-    store.observe(job(B))
-    assert store.freezes_ahead(C) == 1
+def test_a_model_without_a_job_comes_after_all_that_wait(models: Store) -> None:
+    models.observe(job(A, suspended=True))
+    models.observe(job(B))
+    assert models.freezes_ahead(C, 1, NOW) == 1
+
+
+def forged(body: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    return {**body, "metadata": {**body["metadata"], **metadata}}
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        pytest.param({"ownerReferences": []}, id="is nobody's"),
+        pytest.param({"ownerReferences": [{"uid": "uid-b"}]}, id="the model does not control"),
+        pytest.param(
+            {"ownerReferences": [{"uid": "former", "controller": True}]},
+            id="a former model of the name made",
+        ),
+        pytest.param({"namespace": "elsewhere"}, id="lies where no such model is"),
+    ],
+)
+def test_nothing_waits_for_a_job_that(models: Store, claim: dict[str, Any]) -> None:
+    models.observe(job(C, suspended=True, at="00:09"))
+    models.observe(forged(job(B, suspended=True), **claim))
+    models.observe(forged(job(A), **claim))
+    assert models.running_freezes() == 0
+    assert models.freezes_ahead(C, 1, NOW) == 0
+
+
+def test_nothing_waits_for_a_model_that_is_being_deleted(models: Store) -> None:
+    models.observe(job(A, suspended=True))
+    models.observe(job(B))
+    for key in (A, B):
+        models.observe(forged(model(key, 2), deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert models.running_freezes() == 0
+    assert models.freezes_ahead(C, 1, NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -148,10 +191,10 @@ def test_a_model_without_a_job_comes_after_all_that_wait(store: Store) -> None:
     ],
 )
 def test_the_models_that_wait_are_woken_by(
-    store: Store, after: dict[str, Any], deleted: bool
+    models: Store, after: dict[str, Any], deleted: bool
 ) -> None:
-    store.observe(job(A))
-    store.observe(job(B, suspended=True))
-    store.observe(job(C))
-    assert store.observe(after, deleted=deleted) == {A, B}
-    assert store.running_freezes() == 1
+    models.observe(job(A))
+    models.observe(job(B, suspended=True))
+    models.observe(job(C))
+    assert models.observe(after, deleted=deleted) == {A, B}
+    assert models.running_freezes() == 1

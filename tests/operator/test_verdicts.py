@@ -127,6 +127,15 @@ def test_one_retry_is_one_retry(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "False OOMKilled"
 
 
+def test_taking_retry_away_is_no_retry(toy: Toy) -> None:
+    toy.change({names.RETRY: "1"})
+    give(toy, ended(137, 1, reason="OOMKilled"))
+    toy.settle()
+    del toy.model["metadata"]["annotations"][names.RETRY]
+    toy.settle()
+    assert toy.conditions()["Ready"] == "False OOMKilled"
+
+
 def test_another_revision_unblocks(toy: Toy) -> None:
     give(toy, ended(137, 1, reason="OOMKilled"))
     toy.settle()
@@ -146,6 +155,57 @@ def test_a_revision_stays_rejected_when_it_is_asked_for_again(toy: Toy) -> None:
     toy.settle()
     assert toy.conditions()["Ready"] == "False OOMKilled"
     assert len(toy.fleet()) == 1
+
+
+def test_rejected_revisions_push_out_no_good_one() -> None:
+    toy = Toy()
+    for number in (1, 2):
+        toy.checkpoint(number)
+        toy.settle()
+    for number in (3, 4, 5):
+        toy.checkpoint(number)
+        reject(toy)
+    toy.checkpoint(6)
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert revisions(toy) == [1, 2, 4, 5, 6]  # with a history of two
+
+
+def reject(toy: Toy) -> None:
+    """Freeze, make the first pod, and let it run out of memory."""
+    for _ in range(2):
+        toy.look()
+    toy.freeze()
+    toy.look()
+    toy.control()
+    give(toy, ended(137, 1, reason="OOMKilled"))
+    toy.settle()
+    assert toy.conditions()["Ready"] == "False OOMKilled"
+
+
+def revisions(toy: Toy) -> list[int]:
+    return sorted(body["revision"] for body in toy.kind("ControllerRevision"))
+
+
+def test_a_corrupt_artifact_needs_to_be_frozen_and_then_tried_again(toy: Toy) -> None:
+    artifact = artifacts(toy)[-1]
+    give(toy, ended(19, 0, "frozen_graph.pb is not what was proved"))
+    toy.settle()
+    assert toy.conditions()["Ready"] == "False InvalidArtifact"
+    assert names.REFREEZE in toy.message("Ready")
+    assert names.RETRY in toy.message("Ready")
+    toy.change({names.REFREEZE: "1", names.RETRY: "1"})
+    toy.look()
+    toy.look()
+    toy.freeze(artifact)
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.model["status"]["stable"]["artifact"] == artifact
+
+
+def artifacts(toy: Toy) -> list[str]:
+    found = sorted(toy.kind("ControllerRevision"), key=lambda body: int(body["revision"]))
+    return [body["data"]["artifact"]["name"] for body in found]
 
 
 def test_a_single_crash_is_no_verdict(toy: Toy) -> None:
@@ -235,7 +295,7 @@ def test_a_verdict_on_the_cluster_stalls_and_heals_by_itself(
     toy.settle()
     assert toy.fleet() == {name: 2}
     assert toy.conditions()["Ready"] == "True Ready"
-    assert toy.story()[-3:] == ["Stalled", "Recovered", "RolloutCompleted"]
+    assert toy.story()[-2:] == ["Stalled", "RolloutCompleted"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 {{/* The labels that say what an object is; the context is (dict "chart" $ "component" NAME). */}}
 {{- define "frazil.selector" -}}
 app.kubernetes.io/name: frazil
-app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/component: {{ .component | quote }}
 {{- end }}
 
 {{- define "frazil.labels" -}}
 {{ include "frazil.selector" . }}
-app.kubernetes.io/instance: {{ .chart.Release.Name }}
+app.kubernetes.io/instance: {{ .chart.Release.Name | quote }}
 app.kubernetes.io/version: {{ .chart.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .chart.Release.Service }}
+app.kubernetes.io/managed-by: {{ .chart.Release.Service | quote }}
 helm.sh/chart: {{ .chart.Chart.Name }}-{{ .chart.Chart.Version }}
 {{- end }}
 

@@ -15,7 +15,7 @@ from frazil_operator.plan.conflict import conflict
 from frazil_operator.plan.decision import Decision, decide
 from frazil_operator.plan.events import story
 from frazil_operator.plan.freezing import POLL, reference
-from frazil_operator.revision import Revision, expired
+from frazil_operator.revision import Revision, expired, remembering
 from frazil_operator.settings import Settings
 
 LOOK_AGAIN = 5.0  # seconds between looks at pods that the cluster cannot run
@@ -37,13 +37,14 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         after = status.refused(observed, "ApplyRefused", message)
         return Plan(status=after, events=story(before, after))
     children = Children.sort(model, observed)
+    model = remembering(model, children.revisions.values())
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
     return Plan(
         apply=tuple(_apply(decision)),
         delete=(*decision.freezing.delete, *_delete(decision, children)),
         status=after,
-        events=story(before, after),
+        events=story(before, after, first=_is_first(decision)),
         requeue_after=_requeue(decision),
     )
 
@@ -93,6 +94,13 @@ def _expired(decision: Decision) -> tuple[Revision, ...]:
     kept |= {traffic.stable} if traffic else set()
     kept |= {decision.target.name} if decision.target else set()
     return expired(decision.revisions, kept, decision.model.spec.rollout.revision_history)
+
+
+def _is_first(decision: Decision) -> bool:
+    """Whether no other revision than the stable one has ever completed a rollout."""
+    stable = decision.step.traffic.stable if decision.step.traffic else None
+    others = (r for r in decision.revisions.values() if r.name != stable)
+    return all(revision.trial_since for revision in others)
 
 
 def _requeue(decision: Decision) -> float | None:

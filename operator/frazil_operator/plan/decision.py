@@ -90,10 +90,12 @@ def _target(
     there = children.revisions.get(name)
     if there is not None:
         retry = model.annotations.get(names.RETRY, "")
-        return replace(there, freeze=freeze_hash(model)).forgiven(retry)
+        uri = frozen.artifact.checkpoint
+        return replace(there, freeze=freeze_hash(model), checkpoint=uri).forgiven(retry)
     number = 1 + max((r.number for r in children.revisions.values()), default=0)
     template = pod_template(model, name, number, frozen.artifact, settings)
-    return Revision(name, number, frozen.artifact, freeze_hash(model), template)
+    uri = frozen.artifact.checkpoint
+    return Revision(name, number, frozen.artifact, freeze_hash(model), uri, template)
 
 
 def _judged(model: Model, target: Revision, fault: Fault | None) -> Revision:

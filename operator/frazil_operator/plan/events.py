@@ -8,21 +8,25 @@ from typing import Any
 from frazil_operator.observed import Event
 
 Status = Mapping[str, Any]
+ALONE = (
+    "One pod serves: draining its node interrupts the model until another is ready. "
+    "With spec.replicas of 2 or more a drain interrupts nothing"
+)
 
 
-def story(before: Status, after: Status) -> tuple[Event, ...]:
-    """What happened between two statuses, in order."""
+def story(before: Status, after: Status, *, first: bool = False) -> tuple[Event, ...]:
+    """What happened between two statuses, in order. ``first``: no other revision ever served."""
     return (
         *_recovered(before, after),
         *_frozen(before, after),
-        *_rolled(before, after),
+        *_rolled(before, after, first=first),
         *_stopped(before, after),
     )
 
 
 def _recovered(before: Status, after: Status) -> Iterator[Event]:
     was, now = _condition(before, "Ready"), _condition(after, "Ready")
-    if was.get("status") == "False" and now["status"] != "False":
+    if was.get("status") == "False" and now["status"] == "True":
         yield Event("Normal", "Recovered", f"No longer {was['reason']}")
 
 
@@ -36,7 +40,7 @@ def _frozen(before: Status, after: Status) -> Iterator[Event]:
         yield Event("Normal", "Frozen", str(now["message"]))
 
 
-def _rolled(before: Status, after: Status) -> Iterator[Event]:
+def _rolled(before: Status, after: Status, *, first: bool) -> Iterator[Event]:
     candidate, stable = _revision(after, "candidate"), _revision(after, "stable")
     if candidate and candidate != _revision(before, "candidate"):
         place = f", in place of {stable}" if stable else ""
@@ -44,6 +48,8 @@ def _rolled(before: Status, after: Status) -> Iterator[Event]:
     if stable and stable != _revision(before, "stable"):
         message = f"Revision {stable} has the traffic: {after['stable']['checkpoint']}"
         yield Event("Normal", "RolloutCompleted", message)
+        if first and after["stable"]["replicas"] == 1:
+            yield Event("Normal", "SingleReplica", ALONE)
     if _revision(after, "rejected") and after["rejected"] != before.get("rejected"):
         meanwhile = f"; revision {stable} goes on serving" if stable else ""
         message = f"{after['rejected']['reason']}: {after['rejected']['message']}{meanwhile}"

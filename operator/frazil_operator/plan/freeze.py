@@ -21,6 +21,7 @@ from frazil_operator.plan.parts import (
     mount,
     placement,
 )
+from frazil_operator.plan.setbacks import NONE, Setbacks
 from frazil_operator.revision import digest
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
@@ -53,10 +54,11 @@ def job_options(model: Model) -> str:
     )
 
 
-def job_name(model: Model, settings: Settings) -> str:
-    """The name of the Job that would be made now."""
+def job_name(model: Model, settings: Settings, setbacks: Setbacks = NONE) -> str:
+    """The name of the Job that would be made now; another one for every new try."""
     inputs = [freeze_hash(model), job_options(model), settings.freezer_image]
-    return names.freeze_job(model.name, digest(inputs))
+    tries = [model.annotations.get(names.RETRY, ""), setbacks.times]
+    return names.freeze_job(model.name, digest(inputs + tries))
 
 
 def freeze_request(model: Model) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def freeze_request(model: Model) -> dict[str, Any]:
     }
 
 
-def freeze_job(model: Model, settings: Settings) -> dict[str, Any]:
+def freeze_job(model: Model, settings: Settings, setbacks: Setbacks = NONE) -> dict[str, Any]:
     """The Job, suspended: it starts when it is its turn."""
     labels = {names.FREEZE: freeze_hash(model)}
     spec = {
@@ -92,10 +94,10 @@ def freeze_job(model: Model, settings: Settings) -> dict[str, Any]:
     }
     return child(
         model,
-        names.Child("batch/v1", "Job", job_name(model, settings)),
+        names.Child("batch/v1", "Job", job_name(model, settings, setbacks)),
         {"spec": spec},
         labels=labels,
-        annotations={names.JOB_OPTIONS: job_options(model)},
+        annotations={names.JOB_OPTIONS: job_options(model)} | setbacks.annotations,
     )
 
 
@@ -194,5 +196,5 @@ def _claims(model: Model) -> Mapping[str, str]:
 def _work_limit(model: Model) -> int | str:
     """How much the work folder may hold: checkpoint and artifact together."""
     resources = model.spec.freeze.resources
-    said = (resources.limits or {}) | (resources.requests or {})
+    said = (resources.requests or {}) | (resources.limits or {})
     return said.get("ephemeral-storage", WORK_LIMIT)

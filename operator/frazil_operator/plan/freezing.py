@@ -17,12 +17,16 @@ from frazil_operator.plan import jobs
 from frazil_operator.plan.freeze import freeze_hash, freeze_job
 from frazil_operator.plan.parts import child
 from frazil_operator.plan.pods import Blame, is_terminating
+from frazil_operator.plan.setbacks import Setbacks
 from frazil_operator.revision import Artifact, Revision
 from frazil_operator.settings import Settings
 from frazil_runtime.contract import FreezeResult
 
 POLL = 2.0  # seconds between looks at what no watch reports
-RETRY_AFTER = 60.0  # seconds until a Job that the infrastructure failed is made again
+AFTERWARDS = (
+    "when this is mended and the spec is still the same, then annotate the model with "
+    f"{names.RETRY}=<anything new>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def freezing(
     same = [job for job in own if job["metadata"]["labels"].get(names.FREEZE) == wanted]
     useless = [job for job in own if job not in same and not is_terminating(job)]
     if artifact := _known(wanted, revisions):
+        artifact = replace(artifact, checkpoint=model.spec.checkpoint.uri)
         return _without(useless, _frozen(artifact))
     job, superseded = jobs.current(model, same, settings)
     if job is None:
@@ -75,21 +80,27 @@ def _known(wanted: str, revisions: Mapping[str, Revision]) -> Artifact | None:
 
 
 def _follow(model: Model, observed: Observed, job: Object, settings: Settings) -> Freezing:
-    """What a Job's state means."""
-    pods = jobs.pods_of(job, observed.pods)
+    """What a Job's state means. What failed before stays the news while it is tried again."""
+    past, pods = Setbacks.of(job), jobs.pods_of(job, observed.pods)
+    if last := jobs.failure(pods):
+        past = replace(past, message=last.message)
+    return _after(past, _state(model, observed, job, pods, settings))
+
+
+def _state(
+    model: Model, observed: Observed, job: Object, pods: Sequence[Object], settings: Settings
+) -> Freezing:
     if is_terminating(job):
         return _unknown("the freeze Job is being replaced")
     if jobs.ended(job, "Complete"):
         return _completed(model, job, jobs.result(pods))
     if jobs.ended(job, "Failed"):
-        return _failed(job, pods, observed)
+        return _failed(model, observed, job, pods, settings)
     if job["spec"].get("suspend"):
         return _waiting(model, observed, job, settings)
     if fault := jobs.trouble(job, pods, observed.now):
         return Freezing("False", fault.reason, fault.message, requeue_after=POLL)
-    last = jobs.failure(pods)
-    again = f"; the last attempt failed: {last.message}" if last else ""
-    return _unknown(f"{model.spec.checkpoint.uri} is being frozen{again}")
+    return _unknown(f"{model.spec.checkpoint.uri} is being frozen")
 
 
 def _completed(model: Model, job: Object, result: FreezeResult | None) -> Freezing:
@@ -107,16 +118,22 @@ def _completed(model: Model, job: Object, result: FreezeResult | None) -> Freezi
     return _frozen(artifact)
 
 
-def _failed(job: Object, pods: Sequence[Object], observed: Observed) -> Freezing:
-    """A Job that the user must mend stays failed; one that the infrastructure failed is retried."""
+def _failed(
+    model: Model, observed: Observed, job: Object, pods: Sequence[Object], settings: Settings
+) -> Freezing:
+    """A Job that the user must mend stays failed; one that the infrastructure failed is followed
+    by another, which is there before this one goes: so the count is never lost."""
     fault = jobs.verdict(job, pods)
     if fault.blame is Blame.MODEL:
-        return Freezing("False", fault.reason, fault.message)
-    left = RETRY_AFTER - jobs.failed_for(job, observed.now)
-    if left <= 0:
-        return _unknown("the freeze Job failed and is made again", delete=(reference(job),))
-    message = f"freezing failed and is tried again within a minute: {fault.message}"
-    return Freezing("False", fault.reason, message, requeue_after=left)
+        return Freezing("False", fault.reason, f"{fault.message}; {AFTERWARDS}")
+    past = Setbacks.of(job).another(fault)
+    left = past.pause - jobs.failed_for(job, observed.now)
+    if left > 0:
+        again = _unknown(f"freezing failed and is tried again after {past.pause:.0f} s")
+        return replace(_after(past, again), requeue_after=left)
+    made = freeze_job(model, settings, past)
+    again = _unknown("the freeze Job is made again", apply=(made,), delete=(reference(job),))
+    return _after(past, again)
 
 
 def _waiting(model: Model, observed: Observed, job: Object, settings: Settings) -> Freezing:
@@ -136,7 +153,8 @@ def _started(model: Model, job: Object) -> Object:
         names.Child("batch/v1", "Job", metadata["name"]),
         {"spec": dict(job["spec"]) | {"suspend": False}},
         labels={names.FREEZE: metadata["labels"][names.FREEZE]},
-        annotations={names.JOB_OPTIONS: metadata["annotations"][names.JOB_OPTIONS]},
+        annotations={names.JOB_OPTIONS: metadata["annotations"][names.JOB_OPTIONS]}
+        | Setbacks.of(job).annotations,
     )
 
 
@@ -158,6 +176,15 @@ def _size(count: float) -> str:
 
 def _unknown(message: str, *, reason: str = "Freezing", **do: Any) -> Freezing:
     return Freezing("Unknown", reason, message, requeue_after=POLL, **do)
+
+
+def _after(past: Setbacks, state: Freezing) -> Freezing:
+    """The state, and what went wrong before: after a failed Job only success is better news."""
+    said = past.message or past.reason
+    if state.status != "Unknown" or not said:
+        return state
+    told = replace(state, message=f"{state.message}; last attempt: {said}")
+    return replace(told, status="False", reason=past.reason) if past.times else told
 
 
 def _without(useless: Sequence[Object], state: Freezing) -> Freezing:

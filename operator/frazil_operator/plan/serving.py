@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from frazil_operator import names
@@ -46,7 +47,8 @@ def pod_labels(model: str, revision: str) -> dict[str, str]:
 
 
 def controller_revision(model: Model, revision: Revision) -> dict[str, Any]:
-    """The operator's memory of one revision."""
+    """The operator's memory of one revision, and of what the model's annotations asked for."""
+    wishes = {wish: model.annotations[wish] for wish in names.WISHES if wish in model.annotations}
     identity = names.Child(
         "apps/v1", "ControllerRevision", names.revision(model.name, revision.name)
     )
@@ -55,7 +57,7 @@ def controller_revision(model: Model, revision: Revision) -> dict[str, Any]:
         identity,
         {"revision": revision.number, "data": revision.data},
         labels={names.REVISION: revision.name},
-        annotations=revision.annotations,
+        annotations=replace(revision, wishes=wishes).annotations,
     )
 
 
