@@ -9,25 +9,30 @@ import sys
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import uvloop
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
-from frazil_runtime.engine import Array, Engine, InferRequest
-from frazil_runtime.errors import ArtifactError, InferenceError
+from frazil_runtime.engine import Array, Engine, ModelEngine
+from frazil_runtime.engine_metrics import EngineCollector
+from frazil_runtime.errors import ArtifactError
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.metrics import Metrics
-from frazil_runtime.models import Served
+from frazil_runtime.models import Models, Served
+from frazil_runtime.policies import Policies, watch_file
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.server import serving
+from frazil_runtime.warming import warm_up
 
 # Each return from C to Python waits up to this long (seconds) while another thread computes: at
 # the default of 5 ms, decoding one request delays the runs of all others by milliseconds.
@@ -38,10 +43,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the load leaves: the model, its session, and inputs to warm each signature up with."""
+    """A model's artifact on this disk: ``samples`` are inputs to warm each signature up with."""
 
     model: ModelInfo
-    session: Session
+    directory: Path
     samples: Mapping[str, Mapping[str, Array]]
 
 
@@ -67,7 +72,7 @@ def serve(settings: Settings, listeners: Listeners) -> None:
     """Serve until the first SIGTERM or SIGINT, then drain.
 
     A second signal ends the drain's wait, a third the process. ArtifactError and LibraryError where
-    the model cannot be served at all.
+    a model cannot be served at all.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -75,59 +80,70 @@ def serve(settings: Settings, listeners: Listeners) -> None:
     log.info("stopped")
 
 
-def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
-    """Fetch the artifact and make its session. Blocks, for as long as the fetch takes."""
-    directory = open_artifact(settings.artifact, environ, settings.cache_dir)
+def load(name: str, artifact: str, settings: Settings, environ: Mapping[str, str]) -> Loaded:
+    """Fetch an artifact and read what it says. Blocks, for as long as the fetch takes."""
+    directory = open_artifact(artifact, environ, settings.cache_dir)
     try:
         manifest = Manifest.from_json((directory / contract.MANIFEST).read_bytes())
         samples = warmup.load((directory / contract.WARMUP).read_bytes())
     except (OSError, ValueError) as error:
         raise ArtifactError(f"the artifact {directory} cannot be read: {error}") from error
     model = ModelInfo(
-        name=settings.name,
+        name=name,
         version=settings.version,
         revision=settings.revision or manifest.digest.removeprefix("sha256-")[:10],
         manifest=manifest,
     )
-    return Loaded(model, Session(directory, manifest), samples)
+    return Loaded(model, directory, samples)
 
 
-async def warm_up(engine: Engine, samples: Mapping[str, Mapping[str, Array]]) -> None:
-    """Run every sample once: kernels are chosen and memory is laid out at a graph's first run.
-
-    ArtifactError where a run fails, or where there is nothing to run: a process that has never run
-    its model does not know that it can.
-    """
-    if not samples:
-        raise ArtifactError(f"{contract.WARMUP} holds no samples: freeze the checkpoint again")
-    for signature, inputs in samples.items():
-        try:
-            await engine.infer(InferRequest(signature, inputs))
-        except InferenceError as error:
-            raise ArtifactError(f'the warm-up of signature "{signature}" fails: {error}') from error
+def host(engine: Engine, loaded: Loaded) -> tuple[ModelEngine, dict[str, dict[int, float]]]:
+    """Make the model's session and run it once at every size; how long each run takes."""
+    manifest = loaded.model.manifest
+    make = partial(Session, loaded.directory, manifest)
+    model = engine.host(loaded.model.name, manifest, make)
+    return model, warm_up(model.hosted, loaded.samples, engine.sizes)
 
 
 async def _serve(settings: Settings, listeners: Listeners) -> None:
     signals, lifecycle, metrics = Signals(), Lifecycle(), Metrics()
+    slots = cgroup.slots(cgroup.cpu_quota(), settings.cpu_request, len(os.sched_getaffinity(0)))
     async with AsyncExitStack() as rooms:
-        await rooms.enter_async_context(serving(AdminApp(lifecycle, metrics), listeners.admin))
+        engine = Engine(slots, settings.batching, settings.policy)
+        policies = Policies(settings.policy, engine.follow)
+        admin = AdminApp(lifecycle, metrics, policies, settings.token_file)
+        await rooms.enter_async_context(serving(admin, listeners.admin))
         log.info("probes and metrics on %s", address(listeners.admin))
-        loaded = await _unless_stopped(asyncio.to_thread(load, settings, os.environ), signals)
-        engine = Engine(loaded.model.manifest, loaded.session)
         rooms.callback(engine.close)
-        rooms.callback(loaded.session.close)  # before it: a run that nobody waits for is ended
-        lifecycle.enter(State.WARMING)
-        await _unless_stopped(warm_up(engine, loaded.samples), signals)
-        _describe(metrics, lifecycle, engine, loaded.model, settings)
-        app = HttpApp({loaded.model.name: Served(loaded.model, engine)}, metrics, lifecycle)
+        models = {}
+        for name, artifact in settings.models.items():
+            hosting = _host(engine, name, artifact, settings, lifecycle)
+            models[name] = served = await _unless_stopped(hosting, signals)
+            metrics.serves(served.info)
+        engine.warmed()
+        metrics.watch(lambda: lifecycle.ready, EngineCollector(engine))
+        if settings.policy_file is not None:
+            watching = asyncio.create_task(watch_file(settings.policy_file, policies))
+            rooms.callback(watching.cancel)
+        app = HttpApp(models, metrics, lifecycle)
         rooms.callback(app.close)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         lifecycle.enter(State.READY)
-        _announce(metrics, loaded.model)
+        _announce(metrics, models)
         await signals.stop.wait()
         await _drain(lifecycle, settings.drain_seconds, signals)
-        log.info("finishing %d requests", engine.in_flight)
+        log.info("finishing %d requests", engine.dispatcher.in_flight)
+
+
+async def _host(
+    engine: Engine, name: str, artifact: str, settings: Settings, lifecycle: Lifecycle
+) -> Served:
+    loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
+    lifecycle.enter(State.WARMING)
+    model, seconds = await asyncio.to_thread(host, engine, loaded)
+    engine.dispatcher.costs.seed(name, seconds)
+    return Served(loaded.model, model, model.statistics)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, T], signals: Signals) -> T:
@@ -150,18 +166,9 @@ async def _drain(lifecycle: Lifecycle, seconds: float, signals: Signals) -> None
         await asyncio.wait_for(signals.hurry.wait(), seconds)
 
 
-def _describe(
-    metrics: Metrics, lifecycle: Lifecycle, engine: Engine, model: ModelInfo, settings: Settings
-) -> None:
-    metrics.serves(model)
-    metrics.watch(
-        ready=lambda: lifecycle.ready,
-        in_flight=lambda: engine.in_flight,
-        slots=cgroup.slots(cgroup.cpu_quota(), settings.cpu_request, len(os.sched_getaffinity(0))),
-    )
-
-
-def _announce(metrics: Metrics, model: ModelInfo) -> None:
+def _announce(metrics: Metrics, models: Models) -> None:
     seconds = process_age()
     metrics.became_ready(seconds)
-    log.info("ready in %.2f s: model %s revision %s", seconds, model.name, model.revision)
+    for served in models.values():
+        info = served.info
+        log.info("ready in %.2f s: model %s revision %s", seconds, info.name, info.revision)

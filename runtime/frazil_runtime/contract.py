@@ -204,11 +204,10 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
     record = json.loads(text)
     if not isinstance(record, dict):
         raise ValueError("not an object")
-    known = {f.name: record[f.name] for f in fields(default) if f.name in record}
-    for name, value in known.items():
-        kind = type(getattr(default, name))
-        if kind is float and type(value) is int:
-            value = known[name] = float(value)
+    known: dict[str, Any] = {}
+    for name in (f.name for f in fields(default) if f.name in record):
+        kind, sent = type(getattr(default, name)), record[name]
+        value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
             raise ValueError(f"{name} must be a {kind.__name__} from 0 on, not {value!r}")
     return known

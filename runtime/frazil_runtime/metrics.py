@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from frazil_runtime.lifecycle import ModelInfo
 
@@ -40,10 +41,6 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._in_flight = self._gauge(
-            "frazil_requests_in_flight", "Requests that the engine has taken and not yet answered"
-        )
-        self._slots = self._gauge("frazil_slots", "CPU quota in whole cores, at least 1")
         self._start = self._gauge(
             "frazil_start_seconds", "From the process's start to its readiness"
         )
@@ -74,11 +71,10 @@ class Metrics:
         """Keep how long the start took, in seconds."""
         self._start.set(seconds)
 
-    def watch(self, *, ready: Callable[[], bool], in_flight: Callable[[], int], slots: int) -> None:
+    def watch(self, ready: Callable[[], bool], engine: Collector) -> None:
         """Read these at every scrape."""
         self._ready.set_function(lambda: float(ready()))
-        self._in_flight.set_function(in_flight)
-        self._slots.set(slots)
+        self._registry.register(engine)
 
     def render(self) -> bytes:
         """The text exposition format, of CONTENT_TYPE."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,8 +86,23 @@ class Session:
         outputs come in the manifest's order, as read-only copies. TensorFlowError is the model's
         own error, or CANCELLED where the session was closed.
         """
-        with self._open():
-            return self._run(self._ports[signature], inputs)
+        return self.run_together(signature, (inputs,))
+
+    def run_together(self, signature: str, pieces: Sequence[Sequence[Array]]) -> list[Array]:
+        """``run`` on the rows of several requests at once, put together in TensorFlow's memory.
+
+        Each piece is one request's inputs, alike in everything but the first dimension's size.
+        """
+        with self._idle:
+            if self._closed:
+                raise TensorFlowError(CANCELLED, "the session is closed")
+            self._running += 1
+        try:
+            return self._run(self._ports[signature], pieces)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def close(self) -> None:
         """End the runs that are under way (they raise CANCELLED), then free the model."""
@@ -102,30 +117,16 @@ class Session:
         self._undo.close()
         trim_memory()
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        """Keep the session from being freed under a run."""
-        with self._idle:
-            if self._closed:
-                raise TensorFlowError(CANCELLED, "the session is closed")
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
-
     def _run(
-        self, ports: _Ports, inputs: Sequence[Array], targets: Sequence[int] = ()
+        self, ports: _Ports, pieces: Sequence[Sequence[Array]], targets: Sequence[int] = ()
     ) -> list[Array]:
         library = self._library
         memory: list[object] = []  # what input strings point into, until the outputs are copied
         given = (Pointer * len(ports.feeds))()
         taken = (Pointer * len(ports.fetches))()
         try:
-            for at, (dtype, array) in enumerate(zip(ports.types, inputs, strict=True)):
-                given[at], text = new_tensor(library, dtype, array)
+            for at, dtype in enumerate(ports.types):
+                given[at], text = new_tensor(library, dtype, [piece[at] for piece in pieces])
                 memory.append(text)
             with library.status() as status:
                 library.TF_SessionRun(
@@ -154,7 +155,7 @@ class Session:
             np.array(str(root / asset.file).encode(), string.numpy) for asset in manifest.assets
         ]
         for name in manifest.initialization:
-            self._run(ports, paths, [graph.operation(name)])
+            self._run(ports, (paths,), [graph.operation(name)])
 
     def _delete(self) -> None:
         with self._library.status() as status:

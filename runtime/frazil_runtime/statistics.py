@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 
@@ -47,3 +48,11 @@ class Statistics:
     hits: Span = field(default_factory=Span)
     misses: Span = field(default_factory=Span)
     batches: dict[int, Compute] = field(default_factory=dict)
+
+    def ran(self, rows: int, seconds: float) -> None:
+        """One run more."""
+        self.rows += rows
+        self.runs += 1
+        self.last = time.time()
+        self.compute.infer.add(seconds)
+        self.batches.setdefault(rows, Compute()).infer.add(seconds)

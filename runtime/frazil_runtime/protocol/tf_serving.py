@@ -14,8 +14,7 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.numbers import Numbers
-from frazil_runtime.protocol.tensors import from_nested, is_b64
+from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64
 from frazil_runtime.protocol.values import nested, nested_rows
 from frazil_runtime.validation import check_names, find_signature
 
@@ -69,8 +68,8 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 
 
-def _instances(body: bytes, instances: object) -> list[Any] | Numbers:
-    if isinstance(instances, Numbers):
+def _instances(body: bytes, instances: object) -> list[Any] | Regular:
+    if isinstance(instances, REGULAR):
         return instances
     if type(instances) is not list:
         raise _malformed(body, "Expecting 'instances' to be an list/array")
@@ -79,9 +78,9 @@ def _instances(body: bytes, instances: object) -> list[Any] | Numbers:
     return instances
 
 
-def _from_rows(signature: Signature, instances: list[Any] | Numbers) -> dict[str, Array]:
+def _from_rows(signature: Signature, instances: list[Any] | Regular) -> dict[str, Array]:
     """The rows of the sole input, or for each instance an object with every input's row."""
-    if isinstance(instances, Numbers) or not _is_object(instances[0]):
+    if isinstance(instances, REGULAR) or not _is_object(instances[0]):
         if len(signature.inputs) != 1:
             raise invalid(
                 "instances is a plain list, but expecting list of objects as multiple "
