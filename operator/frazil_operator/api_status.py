@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from frazil_operator.corev1 import Part, keyed_by
+from frazil_runtime import contract
 
 
 class StableStatus(Part):
@@ -56,7 +57,7 @@ class Condition(Part):
     """When the status last changed."""
     reason: Annotated[
         str,
-        Field(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
+        Field(min_length=1, max_length=contract.REASON_LIMIT, pattern=f"^{contract.REASON}$"),
     ]
     message: Annotated[str, Field(max_length=32768)]
 

@@ -66,6 +66,12 @@ def revision(model: str, revision: str) -> str:
     return f"{model}-{revision}"
 
 
+def revision_of(child: str) -> str:
+    """The revision whose ControllerRevision or Deployment has this name: labels can be taken away,
+    names cannot."""
+    return child.rpartition("-")[2]
+
+
 def freeze_job(model: str, digest: str) -> str:
     """The freeze Job with these inputs."""
     return f"{model}-freeze-{digest}"

@@ -27,8 +27,9 @@ class Observed:
     model's label (serving pods and the freeze Job's). ``queued_freezes`` counts the unsuspended,
     unfinished freeze Jobs of the whole cluster (``running_freezes``) and those of other models
     that come before this one's (``freezes_ahead``). ``refused`` is what the API server had against
-    a child that was just to be applied, as a quota or an admission policy: then only the plan's
-    status and events are used, and all is tried again later.
+    a child that was just to be applied, as a quota or an admission policy; ``store_error`` is why
+    the embedded store gave the namespace no accounts. With one of them only the plan's status and
+    events are used, and all is tried again later.
     """
 
     model: Object
@@ -39,6 +40,7 @@ class Observed:
     running_freezes: int = 0
     freezes_ahead: int = 0
     refused: str = ""
+    store_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from frazil_operator import names
 from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
+from frazil_operator.gateway import GatewayError
 from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
 from frazil_operator.observed import Key, Object, Observed, Plan
 from frazil_operator.resources import EVENTS, PODS, resource_of
@@ -70,10 +71,14 @@ class Reconciler:
             plan = self._plan(observed, self._settings)
         try:
             changed = await self._apply(observed, plan)
+        except NamespaceEndsError:
+            raise
         except ApiError as error:
-            if _is_refusal(error):
-                observed = dataclasses.replace(observed, refused=error.message)
-                await self._tell(model, self._plan(observed, self._settings))
+            if error.status in _REFUSALS or isinstance(error, TakenError):
+                await self._explain(dataclasses.replace(observed, refused=error.message))
+            raise
+        except GatewayError as error:
+            await self._explain(dataclasses.replace(observed, store_error=str(error)))
             raise
         await self._delete(plan)
         await self._tell(model, plan)
@@ -115,13 +120,21 @@ class Reconciler:
         return found
 
     async def _apply(self, observed: Observed, plan: Plan) -> bool:
-        """Apply what differs, in order; returns whether that changed anything."""
-        if self._accounts is not None and needs_accounts(plan.apply, observed):
-            await self._accounts(key_of(observed.model).namespace)
+        """Apply what differs, in order; returns whether that changed anything.
+
+        The Jobs come last, as in the plan: they alone need the store, and while it is away all
+        else goes on.
+        """
         taken = {(body["kind"], key_of(body)) for body in observed.foreign}
+        wanted = [body for body in plan.apply if (body["kind"], key_of(body)) not in taken]
         changed = False
-        for desired in plan.apply:
-            if (desired["kind"], key_of(desired)) not in taken:
+        for desired in wanted:
+            if desired["kind"] != "Job":
+                changed |= await self._apply_one(observed.model, desired)
+        if self._accounts is not None and needs_accounts(wanted, observed):
+            await self._accounts(key_of(observed.model).namespace)
+        for desired in wanted:
+            if desired["kind"] == "Job":
                 changed |= await self._apply_one(observed.model, desired)
         return changed
 
@@ -145,6 +158,10 @@ class Reconciler:
             await self._cluster.delete(ref)
             _log.info("%s: deleted %s %s", ref.namespace, ref.kind, ref.name)
 
+    async def _explain(self, observed: Observed) -> None:
+        """Tell what was in the way of a plan."""
+        await self._tell(observed.model, self._plan(observed, self._settings))
+
     async def _tell(self, model: Object, plan: Plan) -> None:
         """Status, if it differs, then the events of the transition that it shows."""
         patch = merge_patch(model.get("status") or {}, plan.status)
@@ -160,9 +177,3 @@ class Reconciler:
             if same and is_controlled_by(child, model):
                 return child
         return None
-
-
-def _is_refusal(error: ApiError) -> bool:
-    if isinstance(error, NamespaceEndsError):
-        return False
-    return error.status in _REFUSALS or isinstance(error, TakenError)

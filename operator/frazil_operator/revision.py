@@ -76,7 +76,7 @@ class Revision:
         verdict = annotations.get(names.REJECTED)
         artifact = Artifact(**data["artifact"])
         return cls(
-            name=metadata["labels"][names.REVISION],
+            name=names.revision_of(metadata["name"]),
             number=body["revision"],
             artifact=artifact,
             freeze=annotations.get(names.FREEZE, ""),

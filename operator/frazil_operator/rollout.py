@@ -14,20 +14,26 @@ narrow      the target, some ready          widen
 wide        the target                      pods move over; all there: narrow to the target
 wide        a superseded or rejected one    stable grows back, narrow to it
 ==========  ==============================  =============================================
+
+Who narrows to the target ends its trial: what has the traffic alone is never rejected. A revision
+that never was proven has it only where there was nothing to lose: the first one, or the one that a
+parked model asked for. Should it prove unfit, the newest proven one becomes the target.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """The pods of one revision: those its Deployment asks for, those that exist (the terminating
     ones too), those that are ready to serve and not terminating. ``answering`` are those that may
-    still answer: ready, terminating or not. ``proven``: a rollout of it has completed once.
+    still answer: ready, terminating or not. ``proven``: it is not on trial, for its rollout has
+    completed. ``number`` is the revision's, the newest has the highest; 0 where it is unknown, and
+    with it how to make another pod.
     """
 
     wanted: int = 0
@@ -35,6 +41,12 @@ class Fleet:
     ready: int = 0
     answering: int = 0
     proven: bool = False
+    number: int = 0
+
+    @property
+    def staying(self) -> int:
+        """The ready pods that stay: of the others one was asked to go, and is about to."""
+        return min(self.ready, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,7 @@ def surge(max_surge: int | str, size: int) -> int:
 
 def step(scene: Scene) -> Step:
     """The next step; the same again once nothing is left to do."""
+    scene = _falling_back(scene)
     traffic = _select(scene)
     if traffic is None:
         return Step(None, dict.fromkeys(scene.fleets, 0))
@@ -87,12 +100,37 @@ def step(scene: Scene) -> Step:
     return _move(scene, traffic, scene.target)
 
 
+def proves(scene: Scene, step: Step) -> bool:
+    """Whether the target's trial ends with this step: it has the traffic alone from now on, at its
+    full size. Not only when nobody else answers any more, or it could be rejected with the traffic.
+    """
+    if scene.target is None or step.traffic != Traffic(scene.target):
+        return False
+    return 0 < scene.size <= scene.fleet(scene.target).staying
+
+
+def refuge(scene: Scene) -> str | None:
+    """The newest proven revision, of those whose pods can be made."""
+    proven = {name: f.number for name, f in scene.fleets.items() if f.proven and f.number}
+    return max(proven, key=proven.__getitem__, default=None)
+
+
 def settled(scene: Scene) -> bool:
     """Whether the target alone serves, at its full size, and nobody else answers any more."""
     if scene.target is None or scene.traffic != Traffic(scene.target):
         return False
     others = (fleet for name, fleet in scene.fleets.items() if name != scene.target)
     return scene.fleet(scene.target).ready >= scene.size and all(f.answering == 0 for f in others)
+
+
+def _falling_back(scene: Scene) -> Scene:
+    """The scene with the newest proven revision as its target, where the spec has none that can be
+    served, and the one selected never was proven."""
+    if scene.target is not None or scene.traffic is None:
+        return scene
+    if scene.fleet(scene.traffic.stable).proven:
+        return scene
+    return replace(scene, target=refuge(scene))
 
 
 def _select(scene: Scene) -> Traffic | None:
@@ -110,9 +148,10 @@ def _select(scene: Scene) -> Traffic | None:
 
 
 def _first(scene: Scene) -> Traffic | None:
-    """Nobody is selected yet; or somebody deleted the Service, and then what serves is stable."""
+    """Nobody is selected yet; or somebody deleted the Service, and then what serves is stable, or
+    what would if it had a pod."""
     serving = {name: f.ready for name, f in scene.fleets.items() if f.proven and f.ready}
-    first = max(serving, key=serving.__getitem__, default=scene.target)
+    first = max(serving, key=serving.__getitem__, default=refuge(scene) or scene.target)
     return Traffic(first) if first is not None else None
 
 
@@ -123,7 +162,7 @@ def _return(scene: Scene, stable: str, others: tuple[str, ...]) -> Traffic:
     is stable, or a wish that could mend it would wait for ever.
     """
     wide = scene.traffic is not None and scene.traffic.wide
-    if not wide or not others or scene.fleet(stable).ready >= scene.size:
+    if not wide or not others or scene.fleet(stable).staying >= scene.size:
         return Traffic(stable)
     best = max(others, key=lambda name: scene.fleet(name).ready)
     if scene.fleet(stable).ready == 0 and scene.target not in (None, stable):
@@ -138,7 +177,7 @@ def _settle(scene: Scene, traffic: Traffic) -> Step:
         kept = min(kept, scene.fleet(traffic.stable).ready)  # superseded, or rejected
     replicas = dict.fromkeys(scene.fleets, 0) | {traffic.stable: kept}
     if _wide(scene, traffic):
-        missing = max(0, scene.size - scene.fleet(traffic.stable).ready)
+        missing = max(0, scene.size - scene.fleet(traffic.stable).staying)
         replicas |= _shrink(scene, _others(scene, traffic.stable), missing)
     return Step(traffic, replicas)
 
@@ -148,11 +187,11 @@ def _move(scene: Scene, traffic: Traffic, target: str) -> Step:
     stable = traffic.stable
     superseded = _others(scene, stable, target)
     if _wide(scene, traffic) and superseded:
-        missing = max(0, scene.size - scene.fleet(stable).ready)
+        missing = max(0, scene.size - scene.fleet(stable).staying)
         leaving = _shrink(scene, (*superseded, target), missing)
         return Step(traffic, dict.fromkeys(scene.fleets, 0) | leaving | {stable: scene.size})
     there = scene.fleet(target)
-    taken_over = there.ready if _wide(scene, traffic) else 0
+    taken_over = there.staying if _wide(scene, traffic) else 0
     kept = max(0, scene.size - taken_over)
     if not scene.fleet(stable).proven:
         kept = min(kept, scene.fleet(stable).ready)
@@ -167,7 +206,7 @@ def _wide(scene: Scene, traffic: Traffic) -> bool:
 
 
 def _moved(scene: Scene, target: str) -> bool:
-    return scene.fleet(target).ready >= scene.size
+    return scene.fleet(target).staying >= scene.size
 
 
 def _protects_nobody(scene: Scene, stable: str) -> bool:

@@ -34,6 +34,9 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
         "Progressing": _progressing(ready),
         "Ready": ready,
     }
+    if observed.refused:
+        message = f"the API server refuses a child: {observed.refused}"
+        checks |= _verdict(Check("False", "ApplyRefused", message))
     model = decision.model
     said = Status(
         observed_generation=model.generation,
@@ -50,13 +53,17 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
 def refused(observed: Observed, reason: str, message: str, *, final: bool = True) -> dict[str, Any]:
     """The status of a model that nothing can be done about; what serves goes on serving."""
     body = observed.model
-    verdict = Check("False" if final else "Unknown", reason, message)
-    checks = {"Accepted": verdict, "Ready": verdict, "Progressing": _progressing(verdict)}
+    checks = _verdict(Check("False" if final else "Unknown", reason, message))
     before = body.get("status") or {}
     kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in _before(body)}
     kept.pop("Stalled", None)
     generation = {"observedGeneration": body["metadata"].get("generation", 0)}
     return dict(before) | generation | {"conditions": _conditions(kept | checks, observed)}
+
+
+def _verdict(check: Check) -> dict[str, Check]:
+    """What a model is told that is not accepted as it is."""
+    return {"Accepted": check, "Ready": check, "Progressing": _progressing(check)}
 
 
 def _ready(decision: Decision) -> Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
 from typing import Any, Final
@@ -60,6 +61,9 @@ CONVERTED: Final = "converted"  # likewise, of convert
 TERMINATION_LOG: Final = "/dev/termination-log"
 TERMINATION_LIMIT: Final = 4096  # bytes; the kubelet cuts what is longer
 
+REASON: Final = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"  # of a condition, as metav1 has it
+REASON_LIMIT: Final = 1024  # characters
+
 MANIFEST: Final = "manifest.json"
 GRAPH: Final = "frozen_graph.pb"
 WARMUP: Final = "warmup.npz"
@@ -68,12 +72,13 @@ WARMUP: Final = "warmup.npz"
 class Exit(IntEnum):
     """Exit codes of the freezer and of ``frazil serve``.
 
-    From 10 on the user must act: a retry would end the same way. RETRY is the infrastructure's
-    fault: the store cannot be reached, a disk is full.
+    RETRY is the infrastructure's fault: the store cannot be reached, a disk is full. It is
+    sysexits' EX_TEMPFAIL, and not the 1 with which Python ends after an exception that nobody
+    expected. With all others the user must act: a retry would end the same way.
     """
 
     OK = 0
-    RETRY = 1
+    RETRY = 75
     SOURCE_NOT_FOUND = 10
     SOURCE_FORBIDDEN = 11
     INVALID_CHECKPOINT = 12
@@ -91,7 +96,7 @@ class Exit(IntEnum):
         return self.name.title().replace("_", "")
 
 
-USER_ERRORS: Final = tuple(code for code in Exit if code >= 10)
+USER_ERRORS: Final = tuple(code for code in Exit if code not in (Exit.OK, Exit.RETRY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +128,35 @@ class FreezeResult:
 
     @classmethod
     def from_json(cls, text: str) -> FreezeResult | None:
-        """The result in a termination message; None where there is none that can be read."""
+        """The result in a termination message; None where there is none that can be read.
+
+        Nobody vouches for the text: a model that is frozen, or serves, can write it.
+        """
         try:
             record = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(record, dict) or not ({"artifact", "reason"} & record.keys()):
             return None
         known: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
-        return cls(**known)
+        if not all(_fits(known[f.name], f.default) for f in fields(cls) if f.name in known):
+            return None
+        result = cls(**known)
+        return result if not result.reason or is_reason(result.reason) else None
+
+
+def is_reason(text: str) -> bool:
+    """Whether a condition can have this reason."""
+    return len(text) <= REASON_LIMIT and re.fullmatch(REASON, text) is not None
+
+
+def _fits(value: object, default: object) -> bool:
+    """Whether a value from JSON is of the default's type, and can be written down again."""
+    if isinstance(value, str):
+        return isinstance(default, str) and not re.search("[\ud800-\udfff]", value)
+    if type(value) is int:
+        return type(default) is int and 0 <= value < 2**63
+    return type(value) is type(default)
 
 
 @dataclass(frozen=True, slots=True)

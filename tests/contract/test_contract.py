@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from frazil_runtime.contract import (
     Exit,
     FreezeResult,
     Policy,
+    is_reason,
 )
 
 DONE = FreezeResult(
@@ -63,10 +66,30 @@ def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
         pytest.param("[1]", id="JSON that is no object"),
         pytest.param('{"message": "half"}', id="an object without a verdict"),
         pytest.param(DONE.to_json()[:100], id="a line that was cut"),
+        pytest.param("[" * 4_000, id="JSON that is too deep"),
+        pytest.param('{"reason": "out of luck"}', id="a reason that is no word"),
+        pytest.param('{"reason": "OutOfLuck\\n"}', id="a reason of two lines"),
+        pytest.param(f'{{"reason": "{"x" * 1025}"}}', id="a reason that is too long"),
+        pytest.param('{"reason": 7}', id="a reason that is a number"),
+        pytest.param('{"reason": null}', id="a reason that is null"),
+        pytest.param('{"reason": "Odd", "message": ["x"]}', id="a message that is a list"),
+        pytest.param('{"reason": "Odd", "message": "\\ud800"}', id="half a character"),
+        pytest.param('{"artifact": {}}', id="an artifact that is an object"),
+        pytest.param('{"artifact": "a", "reused": 1}', id="a truth that is a number"),
+        pytest.param('{"artifact": "a", "artifact_bytes": true}', id="a size that is a truth"),
+        pytest.param('{"artifact": "a", "artifact_bytes": -1}', id="a size below zero"),
+        pytest.param(f'{{"artifact": "a", "artifact_bytes": 1{"0" * 400}}}', id="no such size"),
     ],
 )
 def test_what_is_no_result_is_none(text: str) -> None:
     assert FreezeResult.from_json(text) is None
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_read_or_is_no_result(text: str) -> None:
+    for said in (text, json.dumps({"reason": text, "message": text})):
+        read = FreezeResult.from_json(said)
+        assert read is None or not read.reason or is_reason(read.reason)
 
 
 def test_a_newer_runtimes_fields_are_passed_over() -> None:
@@ -79,8 +102,9 @@ def test_exit_codes_are_known_by_their_reasons() -> None:
     assert Exit.SOURCE_NOT_FOUND.reason == "SourceNotFound"
     assert Exit.OK not in USER_ERRORS
     assert Exit.RETRY not in USER_ERRORS
-    # podFailurePolicy lists these: they must be codes that no shell or signal produces.
-    assert all(10 <= code < 126 for code in USER_ERRORS)
+    # The operator goes by these, and podFailurePolicy lists some: they must be codes that neither
+    # Python's exceptions nor a shell nor a signal produces.
+    assert all(10 <= code < 126 for code in (*USER_ERRORS, Exit.RETRY))
 
 
 def test_a_policy_and_a_batching_survive_the_way_to_the_pod() -> None:

@@ -25,7 +25,13 @@ def model(**spec: Any) -> Body:
     return {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
-        "metadata": {"name": "digits", "namespace": "demo", "uid": "model-1", "generation": 1},
+        "metadata": {
+            "name": "digits",
+            "namespace": "demo",
+            "uid": "model-1",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
         "spec": {"checkpoint": {"uri": "s3://models/digits-1"}} | spec,
         "status": {"observedGeneration": -1},
     }
@@ -44,6 +50,7 @@ class Toy:
     events: list[Event] = field(default_factory=list)
     running_freezes: int = 0
     freezes_ahead: int = 0
+    store_error: str = ""
     numbers: Any = field(default_factory=itertools.count)
 
     # What the user does.
@@ -69,6 +76,7 @@ class Toy:
             pods=tuple(self.pods),
             running_freezes=self.running_freezes,
             freezes_ahead=self.freezes_ahead,
+            store_error=self.store_error,
         )
 
     def plan(self) -> Plan:
@@ -80,10 +88,14 @@ class Toy:
         writes = sum(map(self._apply, todo.apply)) + len(todo.delete)
         for ref in todo.delete:
             self.objects.pop((ref.kind, ref.name))
-        writes += self.model["status"] != todo.status
+        return writes + self.tell(todo)
+
+    def tell(self, todo: Plan) -> bool:
+        """Status and events: all that is left of a look where something is in the way."""
+        changed = bool(self.model["status"] != todo.status)
         self.model["status"] = json.loads(json.dumps(todo.status))
         self.events += todo.events
-        return writes
+        return changed
 
     # What the rest of the cluster does.
 
@@ -98,8 +110,9 @@ class Toy:
             self.job_pod(job, {"name": "publish", "state": {"terminated": end}})
 
     def job_pod(self, job: Body, *containers: Body) -> Body:
-        label = {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
-        pod = self._pod(job["spec"]["template"]["metadata"]["labels"] | label)
+        pod = self._pod(job["spec"]["template"]["metadata"]["labels"])
+        owner = {"kind": "Job", "uid": job["metadata"]["uid"], "controller": True}
+        pod["metadata"]["ownerReferences"] = [owner]
         pod["status"] |= {"initContainerStatuses": list(containers)}
         return pod
 
@@ -150,7 +163,7 @@ class Toy:
 
     def fleet(self) -> dict[str, int]:
         """Pods by revision."""
-        found = {r["metadata"]["labels"][names.REVISION] for r in self.kind("ControllerRevision")}
+        found = {names.revision_of(r["metadata"]["name"]) for r in self.kind("ControllerRevision")}
         return {name: len(self.of(name)) for name in sorted(found) if self.of(name)}
 
     def conditions(self) -> dict[str, str]:

@@ -125,7 +125,7 @@ def test_a_failed_freeze_leaves_serving_what_serves(toy: Toy) -> None:
 
 
 def test_what_the_infrastructure_failed_is_tried_again(toy: Toy) -> None:
-    toy.job_pod(job(toy), terminated("publish", 1, "the store cannot be reached"))
+    toy.job_pod(job(toy), terminated("publish", contract.Exit.RETRY, "the store cannot be reached"))
     toy.freeze(reason="BackoffLimitExceeded")
     toy.look()
     assert toy.conditions()["Ready"] == "False StartFailed"
@@ -143,7 +143,8 @@ def test_while_the_infrastructure_fails_the_story_is_told_once_and_the_pauses_gr
     pauses = []
     for _ in range(7):
         toy.pods.clear()
-        toy.job_pod(job(toy), terminated("publish", 1, "the store cannot be reached"))
+        end = terminated("publish", contract.Exit.RETRY, "the store cannot be reached")
+        toy.job_pod(job(toy), end)
         toy.freeze(reason="BackoffLimitExceeded")
         toy.look()
         pauses.append(toy.plan().requeue_after or 0)
@@ -317,6 +318,15 @@ def test_a_result_that_is_gone_is_made_again(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "True Ready"
 
 
+def test_pods_of_a_former_job_of_that_name_say_nothing(toy: Toy) -> None:
+    toy.job_pod(job(toy), terminated("fetch", 10, "no such object"))
+    job(toy)["metadata"]["uid"] = "the next"
+    toy.freeze(reason="BackoffLimitExceeded")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False BackoffLimitExceeded"
+    assert "no such object" not in toy.message("Ready")
+
+
 def test_the_result_is_remembered_by_the_revision(toy: Toy) -> None:
     toy.settle()
     toy.objects = {key: body for key, body in toy.objects.items() if key[0] != "Job"}
@@ -375,7 +385,7 @@ def test_a_job_without_a_pod_is_said_with_the_command_that_shows_why(toy: Toy) -
 
 
 def test_an_attempt_that_failed_is_said_while_the_next_one_runs(toy: Toy) -> None:
-    toy.job_pod(job(toy), terminated("fetch", 1, "connection refused"))
+    toy.job_pod(job(toy), terminated("fetch", contract.Exit.RETRY, "connection refused"))
     toy.look()
     assert toy.conditions()["Ready"] == "Unknown Freezing"
     assert "connection refused" in toy.message("Ready")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import timedelta
 
 import pytest
 from fakes.toy import Toy, model
@@ -353,6 +354,26 @@ def test_a_model_that_is_being_deleted_is_left_alone(toy: Toy) -> None:
     assert toy.look() == 0
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "ControllerRevision"])
+def test_a_label_that_somebody_took_away_is_put_back(toy: Toy, kind: str) -> None:
+    before = json.dumps(toy.kind(kind), sort_keys=True)
+    for body in toy.kind(kind):
+        del body["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert json.dumps(toy.kind(kind), sort_keys=True) == before
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_pod_that_was_taken_out_of_the_service_counts_no_more(toy: Toy) -> None:
+    name = stable(toy)
+    taken = toy.of(name)[0]
+    del taken["metadata"]["labels"][names.REVISION]
+    toy.settle()
+    assert taken in toy.pods
+    assert toy.fleet() == {name: 3}
+    assert toy.model["status"]["replicas"] == 3
+
+
 def test_a_foreign_object_is_not_touched() -> None:
     toy = Toy()
     service = {"kind": "Service", "metadata": {"name": "digits", "namespace": "demo"}}
@@ -391,12 +412,80 @@ def test_the_remains_of_a_former_model_go_first(toy: Toy) -> None:
     assert toy.conditions()["Ready"] == "True Ready"
 
 
+def test_pods_of_a_former_model_of_that_name_are_not_counted(toy: Toy) -> None:
+    name, left = stable(toy), toy.pods
+    after = Toy(model(replicas=3), now=toy.now + timedelta(minutes=1))
+    after.model["metadata"]["creationTimestamp"] = after.now.isoformat()
+    after.pods = left
+    for _ in range(2):
+        after.look()
+    after.freeze()
+    for _ in range(2):
+        after.look()
+    assert ("Deployment", f"digits-{name}") in after.objects
+    assert after.conditions()["Available"] == "False NoReadyPods"
+    assert after.conditions()["Ready"] == "Unknown RollingOut"
+    assert after.model["status"]["replicas"] == 0
+
+
 def test_a_child_that_the_api_server_refuses_is_told_and_what_serves_goes_on(toy: Toy) -> None:
     refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
     status = plan(refused, toy.settings).status
     said = {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
     assert said["Ready"] == "False ApplyRefused"
+    assert said["Accepted"] == "False ApplyRefused"
     assert said["Available"] == "True Serving"
+
+
+def test_beside_what_was_refused_the_status_is_what_is_there(toy: Toy) -> None:
+    toy.change(replicas=5)
+    for pod in toy.of(stable(toy)):
+        toy.pods.remove(pod)
+    refused = dataclasses.replace(toy.observed(), refused="exceeded quota: jobs")
+    status = plan(refused, toy.settings).status
+    said = {c["type"]: f"{c['status']} {c['reason']}" for c in status["conditions"]}
+    assert said["Available"] == "False NoReadyPods"
+    assert said["Frozen"] == "True Frozen"
+    assert status["replicas"] == 0
+    assert status["stable"]["replicas"] == 0
+    assert status["observedGeneration"] == 2
+
+
+def test_a_store_that_cannot_be_reached_is_told_and_what_serves_goes_on(toy: Toy) -> None:
+    toy.checkpoint(2)
+    toy.store_error = "the store does not answer"
+    toy.tell(toy.plan())
+    assert toy.conditions() == {
+        "Accepted": "True Accepted",
+        "Frozen": "False StoreUnreachable",
+        "Available": "True Serving",
+        "Progressing": "False StoreUnreachable",
+        "Ready": "False StoreUnreachable",
+        "Stalled": "True StoreUnreachable",
+    }
+    assert "the store does not answer" in toy.message("Ready")
+    assert toy.model["status"]["observedGeneration"] == 2
+    assert toy.story() == ["FreezeFailed"]
+    toy.store_error = ""
+    toy.settle()
+    assert toy.conditions()["Ready"] == "True Ready"
+    assert toy.story()[:2] == ["FreezeFailed", "FreezeStarted"]
+
+
+def test_a_pod_that_lacks_its_secret_names_the_store_while_that_is_away(toy: Toy) -> None:
+    toy.change(serving={"drainSeconds": 7})
+    name = candidate(toy)
+    message = 'secret "frazil-store-read" not found'
+    waiting = {"waiting": {"reason": "CreateContainerConfigError", "message": message}}
+    container = {"name": "runtime", "state": waiting}
+    toy.break_pods(name, when=lambda _: True, containerStatuses=[container])
+    toy.now += timedelta(seconds=30)
+    toy.look()
+    assert toy.conditions()["Ready"] == "False CreateContainerConfigError"
+    toy.store_error = "the store does not answer"
+    toy.tell(toy.plan())
+    assert toy.conditions()["Ready"] == "False StoreUnreachable"
+    assert toy.conditions()["Frozen"] == "True Frozen"
 
 
 def test_a_spec_that_cannot_be_read_leaves_serving_what_serves(toy: Toy) -> None:

@@ -11,6 +11,7 @@ import pytest
 from frazil_operator import names
 from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import stamped
+from frazil_operator.gateway import GatewayError
 from frazil_operator.observed import Event, Key, Object, Observed, Plan, Ref
 from frazil_operator.reconcile import Reconciler
 from frazil_operator.settings import Settings
@@ -100,16 +101,19 @@ class Scene:
     wanted_with_foreign: Plan = CONFLICT
     wanted_when_refused: Plan = NOTHING
     taken: ApiError | None = None
+    store_error: str = ""
 
     def plan(self, observed: Observed, _: Settings) -> Plan:
         self.looks.append(observed)
-        if observed.refused:
+        if observed.refused or observed.store_error:
             return self.wanted_when_refused
         return self.wanted_with_foreign if observed.foreign else self.wanted
 
     async def make_accounts(self, namespace: str) -> None:
         if self.taken:
             raise self.taken
+        if self.store_error:
+            raise GatewayError(self.store_error)
         self.accounts.append(namespace)
 
     def reconciler(self) -> Reconciler:
@@ -230,6 +234,24 @@ async def test_accounts_are_not_made_again_for_what_is_there(scene: Scene) -> No
     scene.wanted = wants(child(kind="Job"))
     await scene.look()
     assert scene.accounts == []
+
+
+async def test_while_the_store_is_away_all_but_the_job_is_done_and_it_is_told(
+    scene: Scene,
+) -> None:
+    scene.store_error = "the store does not answer"
+    scene.wanted = wants(child(kind="Job"), child(), child(kind="Deployment"))
+    unreachable = Event("Warning", "FreezeFailed", "StoreUnreachable: later")
+    scene.wanted_when_refused = wants(status={"reason": "StoreUnreachable"}, events=(unreachable,))
+    with pytest.raises(GatewayError, match="does not answer"):
+        await scene.look()
+    assert scene.looks[-1].store_error == "the store does not answer"
+    assert scene.cluster.did == [
+        "apply Service",
+        "apply Deployment",
+        {"observedGeneration": None, "reason": "StoreUnreachable"},
+        "Warning FreezeFailed: StoreUnreachable: later",
+    ]
 
 
 @pytest.mark.parametrize(

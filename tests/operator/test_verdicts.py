@@ -9,8 +9,10 @@ import pytest
 from fakes.toy import Toy, model
 
 from frazil_operator import names
+from frazil_operator.api_status import Status
+from frazil_runtime.contract import Exit
 
-Status = dict[str, Any]
+PodStatus = dict[str, Any]
 
 
 @pytest.fixture
@@ -33,19 +35,19 @@ def new(toy: Toy) -> str:
     return str(name)
 
 
-def is_new(toy: Toy, pod: Status) -> bool:
+def is_new(toy: Toy, pod: PodStatus) -> bool:
     stable = toy.model["status"]["stable"]["revision"]
     return pod["metadata"]["labels"].get(names.REVISION, stable) != stable
 
 
-def give(toy: Toy, status: Status) -> None:
+def give(toy: Toy, status: PodStatus) -> None:
     """All pods of the new revision have this status."""
     for pod in toy.pods:
         if is_new(toy, pod):
             pod["status"] = {"phase": "Running", "containerStatuses": []} | status
 
 
-def ended(code: int, restarts: int, message: str = "", reason: str = "Error") -> Status:
+def ended(code: int, restarts: int, message: str = "", reason: str = "Error") -> PodStatus:
     """A container that ended so, and waits for another try."""
     terminated = {"exitCode": code, "reason": reason, "message": message}
     container = {
@@ -58,7 +60,7 @@ def ended(code: int, restarts: int, message: str = "", reason: str = "Error") ->
     return {"containerStatuses": [container]}
 
 
-def waiting(reason: str, message: str) -> Status:
+def waiting(reason: str, message: str) -> PodStatus:
     state = {"waiting": {"reason": reason, "message": message}}
     return {"containerStatuses": [{"name": "runtime", "image": "runtime:1", "state": state}]}
 
@@ -90,10 +92,16 @@ def waiting(reason: str, message: str) -> Status:
             "Segmentation fault",
             id="it crashes again and again",
         ),
+        pytest.param(
+            ended(1, 3, "KeyError: 'x'"),
+            "CrashLoop",
+            "KeyError: 'x'",
+            id="it ends with an exception that nobody expected",
+        ),
     ],
 )
 def test_a_verdict_on_the_model_rejects_the_revision_for_good(
-    toy: Toy, status: Status, reason: str, message: str
+    toy: Toy, status: PodStatus, reason: str, message: str
 ) -> None:
     name = new(toy)
     give(toy, status)
@@ -107,6 +115,22 @@ def test_a_verdict_on_the_model_rejects_the_revision_for_good(
     assert toy.model["status"]["rejected"]["revision"] == name
     assert toy.story().count("Rejected") == 1
     assert toy.look() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"reason": "not a word", "message": "m"}', id="a reason that is no word"),
+        pytest.param('{"reason": ["InvalidCheckpoint"]}', id="a reason that is a list"),
+        pytest.param("[" * 4_000, id="JSON that is too deep"),
+    ],
+)
+def test_what_a_model_writes_at_its_end_never_blocks_the_status(toy: Toy, text: str) -> None:
+    give(toy, ended(12, 0, text))
+    toy.settle()
+    Status.model_validate(toy.model["status"])
+    assert toy.conditions()["Ready"] == "False InvalidCheckpoint"
+    assert text[-100:] in toy.message("Ready")
 
 
 def test_a_rejected_revision_is_tried_again_when_asked(toy: Toy) -> None:
@@ -226,6 +250,90 @@ def test_a_revision_that_has_served_is_never_rejected() -> None:
     assert toy.plan().requeue_after == 5
 
 
+def service(toy: Toy) -> dict[str, str]:
+    """Whom the Service selects."""
+    selector: dict[str, str] = toy.objects["Service", "digits"]["spec"]["selector"]
+    return selector
+
+
+def test_a_crash_just_after_the_traffic_moved_is_no_verdict(toy: Toy) -> None:
+    name = new(toy)
+    while service(toy).get(names.REVISION) != name:
+        toy.control()
+        toy.warm()
+        toy.look()
+    toy.look()
+    assert toy.model["status"]["stable"]["revision"] == name
+    assert toy.conditions()["Ready"] == "Unknown RollingOut"
+    for pod in toy.of(name):
+        pod["status"] = {"phase": "Running"} | ended(137, 1, reason="OOMKilled")
+    toy.look()
+    assert toy.conditions()["Ready"] == "False OOMKilled"
+    assert toy.model["status"]["stable"] == toy.model["status"]["stable"] | {
+        "revision": name,
+        "replicas": 0,
+    }
+    for pod in toy.of(name):
+        pod["status"] = {"phase": "Running"}
+    toy.settle()
+    assert toy.fleet() == {name: 2}
+    assert toy.conditions()["Ready"] == "True Ready"
+
+
+def test_a_rollout_that_fails_at_any_instant_leaves_something_that_serves(toy: Toy) -> None:
+    name = new(toy)
+    acts = 0
+    while toy.conditions()["Ready"] != "True Ready":
+        for act in (toy.look, toy.warm, toy.control):
+            act()
+            acts += 1
+            after = toy.copy()
+            for pod in after.of(name):
+                pod["status"] = {"phase": "Running"} | ended(137, 1, reason="OOMKilled")
+            after.look()
+            if "rejected" not in after.model["status"]:  # its containers run again
+                for pod in after.of(name):
+                    pod["status"] = {"phase": "Running"}
+            after.settle()
+            assert after.conditions()["Available"] == "True Serving"
+            assert list(after.fleet().values()) == [2]
+    assert acts > 10
+
+
+def test_a_parked_model_that_was_given_an_unfit_revision_goes_back_when_unparked() -> None:
+    toy = Toy(model(replicas=0, rollout={"revisionHistory": 0}))
+    toy.change(replicas=2)
+    toy.settle()
+    old = toy.model["status"]["stable"]["revision"]
+    toy.change(replicas=0)
+    toy.settle()
+    toy.checkpoint(2)
+    toy.settle()
+    assert service(toy)[names.REVISION] != old
+    toy.change(replicas=2)
+    toy.look()
+    toy.control()
+    for pod in toy.pods:
+        pod["status"] |= ended(12, 0, "not a graph")
+    toy.settle()
+    assert toy.fleet() == {old: 2}
+    assert toy.model["status"]["stable"]["revision"] == old
+    assert toy.conditions()["Ready"] == "False InvalidCheckpoint"
+    assert toy.conditions()["Available"] == "True Serving"
+
+
+def test_a_deleted_service_puts_nobody_on_trial() -> None:
+    toy = Toy(model(replicas=2))
+    toy.settle()
+    (name,) = toy.fleet()
+    toy.of(name)[0]["status"] = {"phase": "Running"} | ended(139, 3, "Segmentation fault")
+    del toy.objects["Service", "digits"]
+    toy.look()
+    toy.look()
+    assert "rejected" not in toy.model["status"]
+    assert toy.conditions()["Available"] == "True Serving"
+
+
 def test_a_first_revision_is_rejected_too() -> None:
     toy = Toy()
     for _ in range(2):
@@ -270,7 +378,7 @@ UNSCHEDULABLE = {
             id="no Secret",
         ),
         pytest.param(
-            ended(1, 4, "the store cannot be reached"),
+            ended(Exit.RETRY, 4, "the store cannot be reached"),
             "StartFailed",
             "the store cannot be reached",
             id="no store",
@@ -278,7 +386,7 @@ UNSCHEDULABLE = {
     ],
 )
 def test_a_verdict_on_the_cluster_stalls_and_heals_by_itself(
-    toy: Toy, status: Status, reason: str, message: str
+    toy: Toy, status: PodStatus, reason: str, message: str
 ) -> None:
     name = new(toy)
     give(toy, status)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from frazil_operator import names, status
+from frazil_operator import names, rollout, status
 from frazil_operator.api import Model
 from frazil_operator.observed import Object, Observed, Plan, Ref
 from frazil_operator.plan import network, serving
@@ -32,10 +32,6 @@ def plan(observed: Observed, settings: Settings) -> Plan:
         return refusal(observed, "InvalidSpec", _readable(error))
     if found := conflict(model, observed):
         return refusal(observed, found.reason, found.message, final=found.final)
-    if observed.refused:
-        message = f"the API server refuses a child: {observed.refused}"
-        after = status.refused(observed, "ApplyRefused", message)
-        return Plan(status=after, events=story(before, after))
     children = Children.sort(model, observed)
     model = remembering(model, children.revisions.values())
     decision = decide(model, children, observed, settings)
@@ -51,7 +47,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
 
 def refusal(observed: Observed, reason: str, message: str, *, final: bool = True) -> Plan:
     """Nothing is touched, and the status says why: ``Accepted`` is False, or Unknown where the
-    cause goes away by itself. Also for what the API server will not take."""
+    cause goes away by itself."""
     before = observed.model.get("status") or {}
     after = status.refused(observed, reason, message, final=final)
     return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
@@ -88,11 +84,13 @@ def _delete(decision: Decision, children: Children) -> Iterator[Ref]:
 
 
 def _expired(decision: Decision) -> tuple[Revision, ...]:
-    """The revisions beyond the history; never one that serves, is wanted, or still has pods."""
-    traffic = decision.step.traffic
-    kept = {name for name, fleet in decision.scene.fleets.items() if fleet.pods or fleet.wanted}
-    kept |= {traffic.stable} if traffic else set()
-    kept |= {decision.target.name} if decision.target else set()
+    """The revisions beyond the history; never one that serves, is wanted, or still has pods, nor
+    the one to fall back on while what is selected is on trial."""
+    scene, traffic = decision.scene, decision.step.traffic
+    selected = traffic.stable if traffic else ""
+    refuge = "" if scene.fleet(selected).proven else rollout.refuge(scene)
+    kept = {name for name, fleet in scene.fleets.items() if fleet.pods or fleet.wanted}
+    kept |= {selected, refuge or "", decision.target.name if decision.target else ""}
     return expired(decision.revisions, kept, decision.model.spec.rollout.revision_history)
 
 

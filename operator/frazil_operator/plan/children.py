@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from frazil_operator import names
 from frazil_operator.api import Model
-from frazil_operator.objects import controller
+from frazil_operator.objects import controller, labels
 from frazil_operator.observed import Object, Observed
-from frazil_operator.plan.pods import answers, is_finished, is_ready, is_terminating
+from frazil_operator.plan.pods import answers, created, is_finished, is_ready, is_terminating
 from frazil_operator.revision import Revision
 from frazil_operator.rollout import Fleet
 
@@ -36,14 +36,15 @@ class Children:
         return cls(
             jobs=tuple(kind("Job")),
             revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
-            deployments={_revision(body): body for body in kind("Deployment")},
+            deployments={names.revision_of(d["metadata"]["name"]): d for d in kind("Deployment")},
             service=next(services, None),
-            pods=_by_revision(model, observed.pods),
+            pods=_by_revision(model, observed),
         )
 
     def fleets(self) -> dict[str, Fleet]:
         """The pods of each revision, counted."""
-        return {name: self._fleet(name) for name in {*self.deployments, *self.pods}}
+        known = {*self.revisions, *self.deployments, *self.pods}
+        return {name: self._fleet(name) for name in sorted(known)}
 
     def size(self) -> int:
         """Serving pods of all revisions that are not on their way out."""
@@ -58,18 +59,25 @@ class Children:
             ready=sum(map(is_ready, pods)),
             answering=sum(map(answers, pods)),
             proven=revision is None or not revision.trial_since,
+            number=revision.number if revision else 0,
         )
 
 
-def _revision(body: Object) -> str:
-    return str(body["metadata"]["labels"][names.REVISION])
-
-
-def _by_revision(model: Model, pods: Iterable[Object]) -> dict[str, tuple[Object, ...]]:
-    """The serving pods; those that came to their end (evicted ones) count no more."""
+def _by_revision(model: Model, observed: Observed) -> dict[str, tuple[Object, ...]]:
+    """The serving pods; those that came to their end (evicted ones) count no more, nor those whose
+    labels somebody took away, as one does to have a pod out of the Service and look at it."""
     found: dict[str, tuple[Object, ...]] = {}
-    for pod in pods:
-        if pod["metadata"].get("labels", {}).get(names.SERVING) != model.name or is_finished(pod):
-            continue
-        found[_revision(pod)] = (*found.get(_revision(pod), ()), pod)
+    for pod in observed.pods:
+        revision = labels(pod).get(names.REVISION)
+        own = labels(pod).get(names.SERVING) == model.name and not _is_former(pod, observed.model)
+        if revision and own and not is_finished(pod):
+            found[revision] = (*found.get(revision, ()), pod)
     return found
+
+
+def _is_former(pod: Object, model: Object) -> bool:
+    """Whether a pod is left from a deleted model of the same name: it is older than this one.
+
+    Its owner cannot tell: that is a ReplicaSet, which the operator does not look at.
+    """
+    return created(pod) < created(model)

@@ -10,13 +10,13 @@ from frazil_operator.api import Model
 from frazil_operator.observed import Observed
 from frazil_operator.plan import network
 from frazil_operator.plan.children import Children
-from frazil_operator.plan.faults import serving_fault
+from frazil_operator.plan.faults import serving_fault, store_fault
 from frazil_operator.plan.freeze import freeze_hash
 from frazil_operator.plan.freezing import Freezing, freezing
 from frazil_operator.plan.pods import Blame, Fault
 from frazil_operator.plan.serving import pod_template
 from frazil_operator.revision import Revision, Verdict, revision_name
-from frazil_operator.rollout import Scene, Step
+from frazil_operator.rollout import Scene, Step, Traffic
 from frazil_operator.settings import Settings
 
 
@@ -43,13 +43,13 @@ class Decision:
 
 def decide(model: Model, children: Children, observed: Observed, settings: Settings) -> Decision:
     """Look at everything once, and decide."""
-    frozen = freezing(model, observed, children.jobs, children.revisions, settings)
+    frozen = _freezing(model, children, observed, settings)
     traffic = network.traffic(children.service)
     now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     target = _target(model, frozen, children, settings)
     fault = None
     if target is not None:
-        if traffic is None or traffic.stable != target.name:
+        if _begins(target, traffic, children):
             target = target.on_trial(now)
         fault = _fault(model, children, target.name, observed)
         target = _judged(model, target, fault)
@@ -61,8 +61,8 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         traffic=traffic,
         fleets=fleets,
     )
-    settled = rollout.settled(scene)
-    if settled and target is not None and model.replicas > 0:
+    step = rollout.step(scene)
+    if target is not None and rollout.proves(scene, step):
         target = replace(target, trial_since="")
     if fault is None and traffic is not None and traffic.wide and _waits(scene):
         fault = _fault(model, children, traffic.stable, observed)  # what the target waits for
@@ -73,11 +73,20 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         target=target,
         revisions=known,
         scene=scene,
-        step=rollout.step(scene),
-        settled=settled,
+        step=step,
+        settled=rollout.settled(scene),
         fault=fault,
         pods=children.size(),
     )
+
+
+def _freezing(model: Model, children: Children, observed: Observed, settings: Settings) -> Freezing:
+    """Where freezing stands: nowhere while the store cannot be reached that takes the artifact."""
+    frozen = freezing(model, observed, children.jobs, children.revisions, settings)
+    if frozen.artifact is not None or not observed.store_error:
+        return frozen
+    fault = store_fault(observed.store_error)
+    return replace(frozen, status="False", reason=fault.reason, message=fault.message)
 
 
 def _target(
@@ -98,6 +107,14 @@ def _target(
     return Revision(name, number, frozen.artifact, freeze_hash(model), uri, template)
 
 
+def _begins(target: Revision, traffic: Traffic | None, children: Children) -> bool:
+    """Whether the target has yet to take over. A Service that somebody deleted says nothing
+    against the revision that it selected."""
+    if traffic is None:
+        return target.name not in children.revisions
+    return traffic.stable != target.name
+
+
 def _judged(model: Model, target: Revision, fault: Fault | None) -> Revision:
     """The target, rejected if it is on trial and failed by its own fault."""
     on_trial = bool(target.trial_since) and target.verdict is None
@@ -113,9 +130,12 @@ def _waits(scene: Scene) -> bool:
 
 
 def _fault(model: Model, children: Children, revision: str, observed: Observed) -> Fault | None:
-    return serving_fault(
+    found = serving_fault(
         children.deployments.get(revision),
         children.pods.get(revision, ()),
         model.spec.rollout.progress_deadline_seconds,
         observed.now,
     )
+    if observed.store_error and found is not None and found.blame is Blame.CLUSTER:
+        return store_fault(observed.store_error)
+    return found

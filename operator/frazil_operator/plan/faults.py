@@ -35,6 +35,15 @@ def serving_fault(
     )
 
 
+def store_fault(error: str) -> Fault:
+    """What keeps a namespace from having its accounts in the embedded store."""
+    message = (
+        f"the accounts of this namespace in Frazil's store cannot be made: {error}; it is tried "
+        "again. Whoever runs the platform looks after the store"
+    )
+    return Fault(Blame.CLUSTER, "StoreUnreachable", message)
+
+
 def _not_created(deployment: Object | None) -> Fault | None:
     """What the ReplicaSet could not create: shown nowhere on a pod, for there is none."""
     if deployment is None or not deployment["spec"].get("replicas"):

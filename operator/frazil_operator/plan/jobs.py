@@ -9,6 +9,7 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model
+from frazil_operator.objects import controller
 from frazil_operator.observed import Object
 from frazil_operator.plan.freeze import job_name, job_options
 from frazil_operator.plan.pods import (
@@ -23,7 +24,7 @@ from frazil_operator.plan.pods import (
 )
 from frazil_operator.plan.setbacks import Setbacks
 from frazil_operator.settings import Settings
-from frazil_runtime.contract import STAGES, Exit, FreezeResult
+from frazil_runtime.contract import STAGES, USER_ERRORS, Exit, FreezeResult
 
 NO_POD_AFTER = 15.0  # seconds after which a started Job without a pod is news
 _MEMORY = "spec.freeze.resources.limits.memory"
@@ -65,9 +66,8 @@ def ended(job: Object, how: str) -> Mapping[str, Any]:
 
 
 def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
-    """The Job's own pods, the newest first."""
-    label, name = "batch.kubernetes.io/job-name", job["metadata"]["name"]
-    own = [pod for pod in pods if pod["metadata"].get("labels", {}).get(label) == name]
+    """The Job's own pods, the newest first; not those of a former Job of that name."""
+    own = [pod for pod in pods if controller(pod).get("uid") == job["metadata"]["uid"]]
     return sorted(own, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
 
 
@@ -109,7 +109,7 @@ def verdict(job: Object, pods: Sequence[Object]) -> Fault:
     if found := failure(pods):
         return found
     code = re.search(r"exit code (\d+)", message)
-    if code is not None and int(code[1]) in tuple(Exit):
+    if code is not None and int(code[1]) in USER_ERRORS:
         return Fault(Blame.MODEL, Exit(int(code[1])).reason, message)
     return Fault(Blame.CLUSTER, reason, message)
 

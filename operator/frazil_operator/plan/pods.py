@@ -62,9 +62,14 @@ def condition(body: Object, kind: str) -> Mapping[str, Any]:
     return next((c for c in conditions if c["type"] == kind), {})
 
 
+def created(body: Object) -> datetime:
+    """When the API server took the object in, to the second."""
+    return instant(body["metadata"]["creationTimestamp"])
+
+
 def age(pod: Object, now: datetime) -> float:
     """Seconds since the pod was created."""
-    return (now - instant(pod["metadata"]["creationTimestamp"])).total_seconds()
+    return (now - created(pod)).total_seconds()
 
 
 def instant(text: str) -> datetime:
@@ -134,7 +139,8 @@ def _judge(name: str, ended: Mapping[str, Any], memory: str, *, final: bool) -> 
     OOMKilled                                   the model's
     an exit code that the user must act on      the model's
     the exit code of the infrastructure         the cluster's
-    any other, after it was tried often enough  the model's
+    any other, as 1 of an exception that nobody
+    expected, after it was tried often enough   the model's
     ==========================================  ==================================
     """
     code = ended.get("exitCode", 0)
