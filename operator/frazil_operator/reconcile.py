@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.gateway import GatewayError
@@ -74,7 +74,7 @@ class Reconciler:
         except NamespaceEndsError:
             raise
         except ApiError as error:
-            if _is_refusal(error):
+            if error.status in _REFUSALS or isinstance(error, TakenError):
                 await self._explain(dataclasses.replace(observed, refused=error.message))
             raise
         except GatewayError as error:
@@ -177,9 +177,3 @@ class Reconciler:
             if same and is_controlled_by(child, model):
                 return child
         return None
-
-
-def _is_refusal(error: ApiError) -> bool:
-    if isinstance(error, NamespaceEndsError):
-        return False
-    return error.status in _REFUSALS or isinstance(error, TakenError)

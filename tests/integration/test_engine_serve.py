@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 import tensorflow as tf
 from fakes import artifacts
@@ -28,7 +29,7 @@ def doubling(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("doubling")
     one = artifacts.one_to_one("x", "y", "float32", (-1, 3))
     signature = Signature(one.inputs, one.outputs, batchable=True, deterministic=True)
-    samples = {"serving_default": {"x": [[0.0, 0.0, 0.0]]}}
+    samples = {"serving_default": {"x": np.zeros((1, 3), np.float32)}}
     artifacts.write_artifact(directory, build, {"serving_default": signature}, samples=samples)
     return directory
 
