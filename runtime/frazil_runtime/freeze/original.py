@@ -86,7 +86,8 @@ class Original(Runner):
             raise FreezeError(
                 Exit.INVALID_CHECKPOINT,
                 f"the model's own initialisation fails: {reason(error)}. If it reads a file, "
-                "export a SavedModel, which takes the file along as an asset",
+                "put that beside the TF1 checkpoint under its own name, or export a SavedModel, "
+                "which takes the file along as an asset",
             ) from error
 
 

@@ -46,6 +46,11 @@ def source_failures(uri: str, field: str) -> Iterator[None]:
                 f"{uri}: the server refused the request ({why}). Check {field}, and the region "
                 "and endpoint among its credentials",
             ) from error
+        if kind is Failure.UNREADABLE:
+            raise FreezeError(
+                Exit.INVALID_REQUEST,
+                f"{uri}: {kind.value} ({why}). Mend that there, or name another place in {field}",
+            ) from error
         raise UnavailableError(f"{uri}: out of reach ({why})") from error
 
 
