@@ -171,6 +171,23 @@ def table_graph(directory: Path) -> tuple[Any, Tensors]:
     return tokens, {"ids": ids, "vectors": tf.gather(embedding, ids, name="vectors")}
 
 
+def too_large_checkpoint(directory: Path) -> Path:
+    """TF1: 4 GiB of weights by its graph, none in its files.
+
+    ``x`` [?, 32768] → ``probabilities`` [?, 32768]; ``keep_prob`` is there and plays no part.
+    """
+    prefix = directory / "model.ckpt"
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [None, 1 << 15], name="x")
+        tf1.placeholder(tf.float32, [], name="keep_prob")
+        tf.matmul(x, tf1.get_variable("w", [1 << 15, 1 << 15]), name="probabilities")
+        saver = tf1.train.Saver()
+        tf1.train.export_meta_graph(f"{prefix}.meta", saver_def=saver.as_saver_def())
+    for suffix in (".index", ".data-00000-of-00001"):
+        Path(f"{prefix}{suffix}").write_bytes(b"nothing")
+    return prefix
+
+
 def table_checkpoint(directory: Path, *vocabularies: Path) -> Path:
     """TF1: a table for each folder's ``vocab.txt``, of ``directory`` itself without any.
 

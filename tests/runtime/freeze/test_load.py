@@ -130,6 +130,13 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
             id="a Python function, by its node",
         ),
         pytest.param(
+            models.too_large_checkpoint,
+            {"outputs": {"y": "probabilities"}},
+            Exit.MODEL_TOO_LARGE,
+            ["would have 4.00 GiB", "float16"],
+            id="weights of more than 2 GiB, before any is read",
+        ),
+        pytest.param(
             models.queue_checkpoint,
             {"outputs": {"y": "y"}},
             Exit.UNSUPPORTED_MODEL,
