@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fakes import published as models
+from google.protobuf import text_format
 from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from frazil_runtime import warmup
 from frazil_runtime.freeze.convert import convert
@@ -210,6 +212,35 @@ def test_a_frozen_graph_is_frozen_again(frozen: Freeze) -> None:
     artifact = frozen(models.frozen_graph, outputs={"y": "y"})
     x = np.eye(4, dtype=np.float32)
     assert difference(models.weights(4, 2), answer(artifact, {"x": x})["y"], 1e-6) is None
+
+
+def frozen_text(directory: Path) -> Path:
+    graph = GraphDef.FromString(models.frozen_graph(directory).read_bytes())
+    (directory / "graph.pbtxt").write_text(text_format.MessageToString(graph))
+    return directory / "graph.pbtxt"
+
+
+def saved_text(directory: Path) -> Path:
+    target = models.mixed_signatures(directory)
+    model = SavedModel.FromString((target / "saved_model.pb").read_bytes())
+    (target / "saved_model.pb").unlink()
+    (target / "saved_model.pbtxt").write_text(text_format.MessageToString(model))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("builder", "fields"),
+    [
+        pytest.param(frozen_text, {"outputs": {"y": "y"}}, id="a frozen graph"),
+        pytest.param(saved_text, {}, id="a SavedModel"),
+    ],
+)
+def test_a_model_may_be_written_as_text(
+    builder: Any, fields: dict[str, Any], frozen: Freeze
+) -> None:
+    x = np.eye(4, dtype=np.float32)
+    outputs = answer(frozen(builder, **fields), {"x": x})
+    assert difference(models.weights(4, 2), outputs["y"], 1e-6) is None
 
 
 IDS = tf.TensorSpec([None], tf.int64, "ids")
