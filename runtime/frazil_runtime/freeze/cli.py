@@ -51,8 +51,26 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="a placeholder that becomes a constant, as keep_prob=1.0; may be repeated",
     )
     freeze.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
+    freeze.add_argument(
+        "--tag",
+        action="append",
+        metavar="TAG",
+        help="of the SavedModel's graph; may be repeated (default: serve)",
+    )
     freeze.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
     freeze.add_argument("--samples", default="", help="an npz of real inputs for the proof")
+    freeze.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        help="how far answers may differ, relative and absolute (default: %(default)s)",
+    )
+    freeze.add_argument(
+        "--no-optimize",
+        dest="optimize",
+        action="store_false",
+        help="leave the graph as it is but for its variables",
+    )
     freeze.set_defaults(run=_freeze)
     stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
     stage.add_argument("stage", choices=contract.STAGES)

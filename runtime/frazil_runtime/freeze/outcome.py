@@ -55,6 +55,21 @@ def source_failures(uri: str, field: str) -> Iterator[None]:
 
 
 @contextmanager
+def output_failures(url: str) -> Iterator[None]:
+    """Turn what the store of `--output` raises into an error that says what to do about it."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        kind = failure(error)
+        why = f"--output {url}: {kind.value} ({explain(error)})"
+        if kind is Failure.UNAVAILABLE:
+            raise UnavailableError(why) from error
+        raise FreezeError(
+            Exit.INVALID_REQUEST, f"{why}. Check the URL and the credentials beside it"
+        ) from error
+
+
+@contextmanager
 def store_failures() -> Iterator[None]:
     """Turn what Frazil's own store raises into UnavailableError: no user caused it."""
     try:
