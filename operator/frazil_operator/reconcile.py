@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError
+from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, TakenError
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.gateway import GatewayError

@@ -10,6 +10,7 @@ import math
 import re
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
+from itertools import accumulate, takewhile
 from typing import Any, Final
 
 MIB: Final = 2**20
@@ -118,13 +119,16 @@ class FreezeResult:
     def to_json(self) -> str:
         """One line below ``TERMINATION_LIMIT`` bytes; a long message is cut in the middle."""
         record = {key: value for key, value in asdict(self).items() if value}
-        line = json.dumps(record, ensure_ascii=False)
-        surplus = len(line.encode()) - TERMINATION_LIMIT + 64
-        if surplus <= 0:
-            return line
-        keep = max(0, (len(self.message) - surplus) // 4)
-        cut = f"{self.message[:keep]} … {self.message[len(self.message) - keep :]}"
-        return json.dumps(record | {"message": cut}, ensure_ascii=True)
+        # A path's name may be none that UTF-8 can write.
+        message = self.message.encode(errors="replace").decode()
+        room = TERMINATION_LIMIT - _json_bytes(record | {"message": ""})
+        if _json_bytes(message) > room:
+            half = room // 2 - 8
+            head, tail = _fitting(message, half), _fitting(message[::-1], half)
+            message = f"{message[:head]} … {message[len(message) - tail :]}"
+        if message:
+            record["message"] = message
+        return json.dumps(record, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> FreezeResult | None:
@@ -236,6 +240,16 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
             raise ValueError(f"{name} must be a {kind.__name__} from 0 on, not {value!r}")
     return known
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def _fitting(text: str, limit: int) -> int:
+    """How many of the first characters are at most ``limit`` bytes of JSON."""
+    sizes = accumulate(_json_bytes(character) - 2 for character in text)
+    return sum(1 for _ in takewhile(lambda size: size <= limit, sizes))
 
 
 def artifact_path(artifact: str) -> str:

@@ -69,6 +69,19 @@ def open_input_bucket(bucket: str, environ: Mapping[str, str]) -> ObjectStore:
     return _s3(f"s3://{bucket}", **_named(environ), unsigned=unsigned, retry=_NO_RETRY)
 
 
+def open_output(url: str, environ: Mapping[str, str]) -> ObjectStore:
+    """A store to write to: as ``open_source``, but a directory is made and the web is none.
+
+    Raises OSError and ValueError besides obstore's errors.
+    """
+    scheme, _, _ = url.partition("://")
+    if scheme == "file":
+        return LocalStore.from_url(url, mkdir=True)
+    if scheme not in ("s3", "gs", "az"):
+        raise ValueError(f"{scheme}:// is none of s3://, gs://, az://, file:// or a directory")
+    return open_source(url, environ)
+
+
 def open_frazil_store(environ: Mapping[str, str]) -> ObjectStore:
     """Frazil's own store from FRAZIL_STORE_*, rooted at its prefix (cluster and namespace).
 

@@ -41,7 +41,7 @@ def test_a_result_survives_the_termination_message(result: FreezeResult) -> None
     assert FreezeResult.from_json(result.to_json()) == result
 
 
-@given(st.text(max_size=6_000))
+@given(st.text(st.characters(exclude_categories=[]), max_size=6_000))
 def test_any_message_fits_and_can_be_read(message: str) -> None:
     line = FreezeResult(reason="ProofFailed", message=message).to_json()
     assert len(line.encode()) <= TERMINATION_LIMIT
@@ -56,6 +56,30 @@ def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
     assert read is not None
     assert read.message.startswith("first words")
     assert read.message.endswith("last words")
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        pytest.param("x", id="one byte"),
+        pytest.param("ж", id="two bytes"),
+        pytest.param("文", id="three bytes"),
+        pytest.param("🜁", id="four bytes"),
+        pytest.param('"', id="one byte that JSON escapes"),
+        pytest.param("\x01", id="one byte that JSON writes as six"),
+    ],
+)
+def test_as_much_of_a_message_is_kept_as_fits(letter: str) -> None:
+    whole = FreezeResult(reason="ProofFailed", message=letter * 5_000)
+    line = whole.to_json()
+    assert TERMINATION_LIMIT - 64 <= len(line.encode()) <= TERMINATION_LIMIT
+    short = FreezeResult(reason="ProofFailed", message=letter * 600)
+    assert FreezeResult.from_json(short.to_json()) == short
+
+
+def test_a_path_that_is_not_utf8_can_be_told() -> None:
+    line = FreezeResult(reason="InvalidRequest", message="caf\udce9").to_json()
+    assert "caf?" in line
 
 
 @pytest.mark.parametrize(

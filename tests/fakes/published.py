@@ -165,9 +165,50 @@ def table_graph(directory: Path) -> tuple[Any, Tensors]:
         ),
         num_oov_buckets=1,
     )
-    embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
+    with tf1.variable_scope("", reuse=tf1.AUTO_REUSE):
+        embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
     ids = table.lookup(tokens)
     return tokens, {"ids": ids, "vectors": tf.gather(embedding, ids, name="vectors")}
+
+
+def too_large_checkpoint(directory: Path) -> Path:
+    """TF1: 4 GiB of weights by its graph, none in its files.
+
+    ``x`` [?, 32768] → ``probabilities`` [?, 32768]; ``keep_prob`` is there and plays no part.
+    """
+    prefix = directory / "model.ckpt"
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [None, 1 << 15], name="x")
+        tf1.placeholder(tf.float32, [], name="keep_prob")
+        tf.matmul(x, tf1.get_variable("w", [1 << 15, 1 << 15]), name="probabilities")
+        saver = tf1.train.Saver()
+        tf1.train.export_meta_graph(f"{prefix}.meta", saver_def=saver.as_saver_def())
+    for suffix in (".index", ".data-00000-of-00001"):
+        Path(f"{prefix}{suffix}").write_bytes(b"nothing")
+    return prefix
+
+
+def table_checkpoint(directory: Path, *vocabularies: Path) -> Path:
+    """TF1: a table for each folder's ``vocab.txt``, of ``directory`` itself without any.
+
+    Input ``tokens`` [?], output ``vectors`` [?, 2].
+    """
+    with _session() as session:
+        for folder in vocabularies or (directory,):
+            folder.mkdir(exist_ok=True)
+            table_graph(folder)
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
+def old_checkpoint(directory: Path) -> Path:
+    """TF1 in the format before 1.0, one file: ``x`` [?, 4] → ``y`` [?, 2]."""
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        tf.matmul(x, tf1.get_variable("w", initializer=weights(4, 2)), name="y")
+        session.run(tf1.global_variables_initializer())
+        saver = tf1.train.Saver(write_version=tf1.train.SaverDef.V1)
+        return Path(saver.save(session, str(directory / "model.ckpt")))
 
 
 def table_tf1(directory: Path) -> Path:

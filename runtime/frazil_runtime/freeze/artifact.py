@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from frazil_runtime import contract, warmup
@@ -24,7 +25,10 @@ def write(
     graph = frozen.graph.SerializeToString(deterministic=True)
     (destination / contract.GRAPH).write_bytes(graph)
     (destination / contract.WARMUP).write_bytes(warmup.dump(proved.warmup))
-    assets = {tensor: _copy(path, destination) for tensor, path in frozen.assets.items()}
+    files = asset_files(frozen.assets)
+    for path, name in files.items():
+        _copy(path, destination / name)
+    assets = {tensor: files[path] for tensor, path in frozen.assets.items()}
     names = sorted({contract.GRAPH, contract.WARMUP, *assets.values()})
     if preprocessing:
         graph = preprocessing.graph.SerializeToString(deterministic=True)
@@ -43,11 +47,23 @@ def write(
     return manifest
 
 
-def _copy(path: Path, destination: Path) -> str:
-    name = f"{ASSETS}/{path.name}"
-    (destination / ASSETS).mkdir(exist_ok=True)
-    shutil.copyfile(path, destination / name)
-    return name
+def asset_files(assets: Mapping[str, Path]) -> dict[Path, str]:
+    """Where in the artifact each file goes, by its own name; of files of one name, by number."""
+    files: dict[Path, str] = {}
+    for _, path in sorted(assets.items()):
+        if path in files:
+            continue
+        name, number = path.name, 0
+        while f"{ASSETS}/{name}" in files.values():
+            number += 1
+            name = f"{path.stem}_{number}{path.suffix}"
+        files[path] = f"{ASSETS}/{name}"
+    return files
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(path, target)
 
 
 def _described(path: Path) -> File:

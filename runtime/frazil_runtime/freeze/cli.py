@@ -69,8 +69,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "std; mean and std are one number or one a channel, as mean=124:117:104; may be repeated",
     )
     parser.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        metavar="TAG",
+        help="of the SavedModel's graph; may be repeated (default: serve)",
+    )
     parser.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
     parser.add_argument("--samples", default="", help="an npz of real inputs for the proof")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        help="how far answers may differ, relative and absolute (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-optimize",
+        dest="optimize",
+        action="store_false",
+        help="leave the graph as it is but for its variables",
+    )
 
 
 def aliases(text: str) -> dict[str, str]:
