@@ -33,7 +33,6 @@ from frazil_runtime.request_signatures import as_requested
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
-from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.grpc import serving_grpc
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.server import serving
@@ -121,6 +120,9 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         engine = Engine(slots, settings.batching, settings.policy)
         policies = Policies(settings.policy, engine.follow)
         admin = AdminApp(lifecycle, metrics, policies, settings.token_file)
+        if settings.policy_file is not None:
+            watching = asyncio.create_task(watch_file(settings.policy_file, policies))
+            rooms.callback(watching.cancel)
         await rooms.enter_async_context(serving(admin, listeners.admin))
         log.info("probes and metrics on %s", address(listeners.admin))
         rooms.callback(engine.close)
@@ -131,15 +133,13 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
             metrics.serves(served.info)
         engine.warmed()
         metrics.watch(lambda: lifecycle.ready, EngineCollector(engine))
-        if settings.policy_file is not None:
-            watching = asyncio.create_task(watch_file(settings.policy_file, policies))
-            rooms.callback(watching.cancel)
-        most = settings.policy.max_request_bytes
-        app = HttpApp(models, metrics, lifecycle, limits=Limits(bytes=most), admission=engine)
+        app = HttpApp(models, metrics, lifecycle, admission=engine)
         rooms.callback(app.close)
+        policies.add(app.follow)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         grpc_address = f"{settings.host}:{settings.grpc_port}"
+        most = policies.policy.max_request_bytes
         port = await rooms.enter_async_context(
             serving_grpc(models, metrics, lifecycle, grpc_address, max_message_bytes=most)
         )
@@ -161,7 +161,7 @@ def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None
         return None
     return open_inputs(
         *(loaded.directory, loaded.manifest, allow, os.environ),
-        cache_bytes=settings.policy.input_cache_bytes,
+        cache_bytes=engine.policy.input_cache_bytes,
         threads=engine.slots,
     )
 

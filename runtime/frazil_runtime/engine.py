@@ -67,6 +67,9 @@ class Resolves(Protocol):
     async def resolve(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """The inputs as the model takes them; InferenceError names what is wrong."""
 
+    def resize(self, max_bytes: int) -> None:
+        """Keep no more than this of what was prepared and fetched."""
+
 
 class Engine:
     """What all models of a process share: the line, the slots, the memory, the policy."""
@@ -85,6 +88,7 @@ class Engine:
         self.cache = OutputCache()
         self.policy = policy
         self._hosted: dict[str, Hosted] = {}
+        self._inputs: list[Resolves] = []
         self.bytes = 0  # of requests that are being received, wait or run
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
@@ -95,6 +99,8 @@ class Engine:
         self.dispatcher.apply(policy)
         on, size = policy.caches_outputs, policy.output_cache_bytes
         self.cache.set(on=on, epoch=policy.epoch, max_bytes=size)
+        for inputs in self._inputs:
+            inputs.resize(policy.input_cache_bytes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -119,6 +125,8 @@ class Engine:
         """
         hosted = Hosted(name, manifest, make, Statistics())
         self._hosted[name] = hosted
+        if inputs is not None:
+            self._inputs.append(inputs)
         return ModelEngine(self, hosted, inputs)
 
     @property

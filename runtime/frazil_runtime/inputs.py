@@ -129,6 +129,10 @@ class Inputs:
         self._require_room(encoded)
         return {**inputs, **{name: await self._rows(name, each) for name, each in encoded.items()}}
 
+    def resize(self, max_bytes: int) -> None:
+        """Keep no more than this of what was prepared and fetched."""
+        self.cache.resize(max_bytes)
+
     async def close(self) -> None:
         """Free the graph, and let go of threads and connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)

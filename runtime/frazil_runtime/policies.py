@@ -17,31 +17,39 @@ LOOK_SECONDS: Final = 1.0  # between two looks at the file: the kubelet tells no
 class Policies:
     """The policy that holds: the one with the largest number so far."""
 
-    def __init__(self, policy: Policy, follow: Callable[[Policy], None]) -> None:
+    def __init__(self, policy: Policy, *followers: Callable[[Policy], None]) -> None:
         self.policy = policy
-        self._follow = follow
+        self._followers = list(followers)
+
+    def add(self, follow: Callable[[Policy], None]) -> None:
+        """Have one more follow the policy, from now on."""
+        self._followers.append(follow)
+        follow(self.policy)
 
     def offer(self, policy: Policy) -> bool:
         """Follow ``policy`` if its number is larger; whether it was."""
         if policy.number <= self.policy.number:
             return False
         self.policy = policy
-        self._follow(policy)
+        for follow in self._followers:
+            follow(policy)
         log.info("policy %d: %s", policy.number, policy.to_json())
         return True
 
 
 async def watch_file(path: Path, policies: Policies) -> None:
     """Offer the file's policy whenever the file has changed, for ever."""
-    seen = ""
+    seen = said = ""
     while True:
         try:
             text = await asyncio.to_thread(path.read_text, encoding="utf-8")
             if text != seen:
-                seen = text
+                seen, said = text, ""
                 policies.offer(Policy.from_json(text))
         except (OSError, ValueError) as error:
-            log.warning("the policy in %s cannot be read: %s", path, error)
+            if str(error) != said:
+                said = str(error)
+                log.warning("the policy in %s cannot be read: %s", path, error)
         await asyncio.sleep(LOOK_SECONDS)
 
 

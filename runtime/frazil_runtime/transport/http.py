@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from frazil_runtime.contract import REVISION_HEADER
+from frazil_runtime.contract import REVISION_HEADER, Policy
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.logs import log
@@ -79,6 +80,10 @@ class HttpApp:
             answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
         headers = self._headers.get(request.path, self._no_path)
         await respond(request, answer, (*headers, CLOSE) if self._ends(scope) else headers, send)
+
+    def follow(self, policy: Policy) -> None:
+        """Read bodies of the requests to come as far as this policy allows."""
+        self._limits = replace(self._limits, bytes=policy.max_request_bytes)
 
     def close(self) -> None:
         """Let go of the threads."""

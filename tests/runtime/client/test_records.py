@@ -30,7 +30,7 @@ def test_the_server_reads_what_was_sent(dtype: str, array: np.ndarray) -> None:
     call = open_inference.decode(request({"x": array}, None), of)
     np.testing.assert_array_equal(call.request.inputs["x"], array)
     assert call.request.inputs["x"].dtype == array.dtype
-    answer = open_inference.encode(call, {"x": array}, model="m", version="1")
+    answer, _ = open_inference.encode(call, {"x": array}, model="m", version="1")
     back = outputs(json.loads(answer))["x"]
     finite = np.where(array == np.inf, np.nan, array) if dtype == "float32" else array
     np.testing.assert_array_equal(back, finite)  # an answer says null of what is not finite
