@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 tf1 = tf.compat.v1
 Tensors = Mapping[str, Any]
@@ -394,16 +395,34 @@ def keras_custom(directory: Path) -> Path:
 
 
 def optimizer_slots(directory: Path) -> Path:
-    """A SavedModel as Keras 2 wrote them: the optimizer's slot variables in the object graph."""
-    holder = tf.Module()
-    holder.w = tf.Variable(weights(4, 2), name="w")
-    holder.optimizer = tf1.train.AdamOptimizer()
+    """A SavedModel as Keras 2 wrote a compiled Sequential: ``x`` [?, 4] → ``dense`` [?, 2].
+
+    The object graph has Keras 2's names, a class of its own for model, layer and optimizer, and
+    the optimizer's slot variables ``m`` and ``v`` for each weight.
+    """
+    model, layer = tf.Module(), tf.Module()
+    layer.kernel, layer.bias = tf.Variable(weights(4, 2)), tf.Variable(weights(2, seed=1))
+    setattr(model, "layer_with_weights-0", layer)
+    model.optimizer = tf1.train.AdamOptimizer()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(holder.w**2)
-    holder.optimizer.apply_gradients([(tape.gradient(loss, holder.w), holder.w)])
+        loss = sum(tf.reduce_sum(each**2) for each in (layer.kernel, layer.bias))
+    trained = [layer.kernel, layer.bias]
+    model.optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
     spec = tf.TensorSpec([None, 4], tf.float32, "x")
-    call = tf.function(lambda x: {"y": x @ holder.w}, input_signature=[spec], autograph=False)
-    return _saved(holder, directory, serving_default=call)
+    call = tf.function(
+        lambda x: {"dense": x @ layer.kernel + layer.bias}, input_signature=[spec], autograph=False
+    )
+    target = _saved(model, directory, serving_default=call)
+    path = target / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    root, *_ = nodes = saved.meta_graphs[0].object_graph_def.nodes
+    children = {child.local_name: nodes[child.node_id] for child in root.children}
+    root.user_object.identifier = "_tf_keras_sequential"
+    children["layer_with_weights-0"].user_object.identifier = "_tf_keras_layer"
+    children["optimizer"].user_object.identifier = "optimizer"
+    children["optimizer"].user_object.version.producer = 2
+    path.write_bytes(saved.SerializeToString())
+    return target
 
 
 def sparse(directory: Path) -> Path:
