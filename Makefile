@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock check test test-fast images install demo measure down
+.PHONY: help setup lock protos check test test-fast images install demo measure down
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -13,7 +13,7 @@ COMPILE_AS_DEV := $(COMPILE) --constraint requirements/dev.lock
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: .venv/complete ## Make .venv from the lock files
+setup: .venv/complete .clients/complete ## Make .venv and .clients from the lock files
 
 .venv/complete: pyproject.toml requirements/build.lock requirements/dev.lock
 	scripts/prepare $(PYTHON)
@@ -23,12 +23,23 @@ setup: .venv/complete ## Make .venv from the lock files
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+# Stock clients to test the server with, as their users have them: their pins are not ours.
+.clients/complete: requirements/clients.lock | .venv/complete
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .clients
+	$(BIN)/uv pip install --quiet --python .clients/bin/python --require-hashes --requirement $<
+	touch $@
+
 lock: setup ## Write requirements/*.lock anew (UPGRADE=--upgrade: with the newest of everything)
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --output-file requirements/dev.lock
-	for extra in operator runtime freeze; do \
+	for extra in operator runtime freeze client; do \
 	  $(COMPILE_AS_DEV) pyproject.toml --extra $$extra --output-file requirements/$$extra.lock; done
 	$(COMPILE_AS_DEV) --group build --output-file requirements/build.lock
-	$(COMPILE) $(UPGRADE) --group go --output-file requirements/go.lock
+	for group in go clients; do \
+	  $(COMPILE) $(UPGRADE) --group $$group --output-file requirements/$$group.lock; done
+
+protos: setup ## Write descriptors.binpb of runtime/frazil_runtime/protos anew
+	cd runtime/frazil_runtime/protos; ../../../$(BIN)/python -m grpc_tools.protoc --proto_path=. \
+	  --include_imports --descriptor_set_out=descriptors.binpb *.proto
 
 check: setup ## Lint, formatting, types, who may import whom
 	$(BIN)/ruff check

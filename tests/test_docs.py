@@ -150,6 +150,16 @@ def field_rows() -> Iterator[str]:
             yield f"| `{name}` | {acts.value} |"
             continue
         for acts in Acts:
-            fields = [f"`{f.alias}`" for f in part.model_fields.values() if acts in f.metadata]
+            fields = [f"`{path}`" for path, notes in leaves(part) if acts in notes]
             if fields:
                 yield f"| `{name}`: {', '.join(fields)} | {acts.value} |"
+
+
+def leaves(part: type[Part], path: str = "") -> Iterator[tuple[str, list[object]]]:
+    """Each field below a part that is a decision of its own, as `outputs.mode`, and its notes."""
+    for field in part.model_fields.values():
+        below = field.annotation
+        if isinstance(below, type) and issubclass(below, Part) and not field.metadata:
+            yield from leaves(below, f"{path}{field.alias}.")
+        else:
+            yield f"{path}{field.alias}", field.metadata

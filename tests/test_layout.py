@@ -64,6 +64,7 @@ def test_a_lock_file_pins_and_hashes_all_and_names_no_registry(lock: Path) -> No
         ("freeze", PYPROJECT["project"]["optional-dependencies"]["freeze"]),
         ("build", PYPROJECT["dependency-groups"]["build"]),
         ("go", PYPROJECT["dependency-groups"]["go"]),
+        ("clients", PYPROJECT["dependency-groups"]["clients"]),
         ("dev", [x for x in PYPROJECT["dependency-groups"]["dev"] if isinstance(x, str)]),
     ],
 )

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 
 from frazil_operator.corev1 import (
     ATOMIC,
+    Bytes,
     Env,
     FeedValue,
     Opaque,
@@ -31,6 +32,7 @@ class Acts(Enum):
     ON_ARTIFACT = "freezes the checkpoint again"
     ON_JOB = "replaces a freeze Job that has not finished"
     ON_REVISION = "rolls out another revision"
+    ON_POLICY = "goes out to the pods that run and restarts nothing"
     AT_ONCE = "acts at once and restarts nothing"
 
 
@@ -175,6 +177,73 @@ class Serving(Part):
     """How long a terminating pod has to finish what it accepted."""
 
 
+class Batching(Part):
+    """How requests that wait together run together."""
+
+    max_batch_size: Annotated[int, Field(ge=1, le=1024), Acts.ON_REVISION] = 32
+    """The most rows of one run. Runs have 1, 2, 4, … rows up to it, and each size is warmed up
+    before the pod is ready. 1: every row runs alone."""
+    max_delay_milliseconds: Annotated[float, Field(ge=0, le=10000), Acts.ON_REVISION] = 0
+    """How long an idle pod may wait for further rows to run together with. 0: never; what gathers
+    while others run goes together all the same."""
+
+
+class Queue(Part):
+    """Requests that wait for their run, in each pod."""
+
+    model_config = ConfigDict(
+        json_schema_extra=cel(
+            (
+                "quantity(string(self.maxRequestBytes)).compareTo(quantity('0')) > 0",
+                "a request has at least one byte: maxRequestBytes must be above 0",
+            ),
+            (
+                "quantity(string(self.maxRequestBytes))"
+                ".compareTo(quantity(string(self.maxBytes))) <= 0",
+                "the largest request must fit into the queue: maxRequestBytes must not exceed "
+                "maxBytes",
+            ),
+        )
+    )
+
+    order: Annotated[Literal["SmallestFirst", "Fifo"], Acts.ON_POLICY] = "SmallestFirst"
+    """Which request runs next. SmallestFirst: the one that is expected to take least, though none
+    waits for what came agingSeconds later. Fifo: the one that came first."""
+    aging_seconds: Annotated[float, Field(ge=0, le=3600), Acts.ON_POLICY] = 5
+    """How much later than a large request a small one may come and still go first."""
+    max_wait_seconds: Annotated[float, Field(ge=0, le=3600), Acts.ON_POLICY] = 1
+    """A request that would wait for longer is refused with 429 and Retry-After."""
+    max_bytes: Annotated[Bytes, Acts.ON_POLICY] = "256Mi"
+    """How much all requests in a pod may hold together; what is beyond is refused with 429."""
+    max_request_bytes: Annotated[Bytes, Acts.ON_POLICY] = "64Mi"
+    """The largest request; what is larger is refused with 413."""
+
+
+class InputCache(Part):
+    """Inputs that were fetched or decoded, kept in each pod to be used again."""
+
+    max_bytes: Annotated[Bytes, Acts.ON_POLICY] = "256Mi"
+    """How much memory they may take in a pod. 0: none are kept."""
+
+
+class OutputCache(Part):
+    """Answers, kept in each pod for the same question asked again."""
+
+    mode: Annotated[Literal["Accuracy", "Always", "Off"], Acts.ON_POLICY] = "Accuracy"
+    """When answers are cached. Accuracy: while the model is measured to be accurate enough; without
+    a measured accuracy nothing is cached. Always: whenever the graph gives equal answers to equal
+    questions. "Off", which YAML wants in quotes: never."""
+    max_bytes: Annotated[Bytes, Acts.ON_POLICY] = "256Mi"
+    """How much memory they may take in a pod."""
+
+
+class Cache(Part):
+    """What a pod keeps so as not to compute it again."""
+
+    inputs: InputCache = InputCache()
+    outputs: OutputCache = OutputCache()
+
+
 class Service(Part):
     """The Service that clients use."""
 
@@ -205,6 +274,9 @@ class Spec(Part):
     checkpoint: Checkpoint
     freeze: Freeze = Freeze()
     serving: Serving = Serving()
+    batching: Batching = Batching()
+    queue: Queue = Queue()
+    cache: Cache = Cache()
     service: Service = Service()
     rollout: Rollout = Rollout()
     replicas: Annotated[int | None, Field(ge=0, le=10000), Acts.AT_ONCE] = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from frazil_operator.quantity import amount
 
 
 def cel(*rules: tuple[str, str]) -> dict[str, Any]:
@@ -18,6 +21,19 @@ def keyed_by(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
+def _bytes(value: int | str) -> int | str:
+    """A quantity of bytes as it was written; ValueError where it is none."""
+    if bytes_of(value) < 0:
+        raise ValueError("must be a number of bytes from 0 on, such as 256Mi")
+    return value
+
+
+def bytes_of(value: int | str) -> int:
+    """How many bytes a quantity is, rounded up; below 0 for what is no such amount."""
+    found = amount(value)
+    return -1 if found is None else math.ceil(found)
+
+
 ATOMIC = {"x-kubernetes-list-type": "atomic"}
 OPAQUE = {"x-kubernetes-preserve-unknown-fields": True}
 QUANTITY = (
@@ -25,10 +41,20 @@ QUANTITY = (
     r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
 )
 
-Quantity = Annotated[
+_AMOUNT = {"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}
+
+Quantity = Annotated[int | str, Field(json_schema_extra=_AMOUNT)]
+Bytes = Annotated[
     int | str,
+    AfterValidator(_bytes),
     Field(
-        json_schema_extra={"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}
+        json_schema_extra=_AMOUNT
+        | cel(
+            (
+                "quantity(string(self)).compareTo(quantity('0')) >= 0",
+                "must be a number of bytes from 0 on, such as 256Mi",
+            )
+        )
     ),
 ]
 Opaque = Annotated[dict[str, Any], Field(json_schema_extra=OPAQUE)]

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from frazil_operator import names
 from frazil_operator.observed import Object
+from frazil_operator.quantity import amount
 from frazil_operator.revision import digest
-
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([numkMGTPE]|[KMGTPE]i|)")
-_SUFFIXES: Final = {"": Decimal(1)} | {
-    suffix: factor
-    for i, letter in enumerate("KMGTPE", start=1)
-    for suffix, factor in (
-        (letter if letter != "K" else "k", Decimal(1000) ** i),
-        (f"{letter}i", Decimal(1024) ** i),
-    )
-} | {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3")}  # fmt: skip
 
 
 def stamped(desired: Object) -> dict[str, Any]:
@@ -55,16 +44,8 @@ def _holds(desired: Any, live: Any) -> bool:
 
 def _same_quantity(desired: object, live: object) -> bool:
     """Whether two texts such as ``0.5`` and ``500m`` mean the same amount."""
-    one, other = _quantity(desired), _quantity(live)
+    one, other = amount(desired), amount(live)
     return one is not None and one == other
-
-
-def _quantity(value: object) -> Decimal | None:
-    """A Kubernetes quantity's amount (resource.Quantity, without its exponent form), or None."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    found = _QUANTITY.fullmatch(str(value))
-    return Decimal(found[1]) * _SUFFIXES[found[2]] if found else None
 
 
 def merge_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,11 @@ def disruption_budget(model: str) -> str:
     return model
 
 
+def policy(model: str) -> str:
+    """The ConfigMap with what serving pods are told while they run."""
+    return f"{model}-policy"
+
+
 def revision(model: str, revision: str) -> str:
     """A revision's ControllerRevision and Deployment."""
     return f"{model}-{revision}"

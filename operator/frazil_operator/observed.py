@@ -22,11 +22,11 @@ class Observed:
     """All that one decision may look at: one gather, then pure code.
 
     ``children`` holds what carries the model's label, of the kinds that the operator makes (Job,
-    ControllerRevision, Deployment, Service, PodDisruptionBudget), live. ``foreign`` holds objects
-    that bear a name the model needs and belong to somebody else. ``pods`` are those with the
-    model's label (serving pods and the freeze Job's). ``queued_freezes`` counts the unsuspended,
-    unfinished freeze Jobs of the whole cluster (``running_freezes``) and those of other models
-    that come before this one's (``freezes_ahead``). ``refused`` is what the API server had against
+    ControllerRevision, Deployment, Service, PodDisruptionBudget, ConfigMap), live. ``foreign``
+    holds objects that bear a name the model needs and belong to somebody else. ``pods`` are those
+    with the model's label (serving pods and the freeze Job's). ``running_freezes`` counts the
+    unsuspended, unfinished freeze Jobs of the whole cluster, ``freezes_ahead`` those of other
+    models that come before this one's. ``refused`` is what the API server had against
     a child that was just to be applied, as a quota or an admission policy; ``store_error`` is why
     the embedded store gave the namespace no accounts. With one of them only the plan's status and
     events are used, and all is tried again later.

@@ -74,7 +74,7 @@ class Reconciler:
         except NamespaceEndsError:
             raise
         except ApiError as error:
-            if _is_refusal(error):
+            if error.status in _REFUSALS or isinstance(error, TakenError):
                 await self._explain(dataclasses.replace(observed, refused=error.message))
             raise
         except GatewayError as error:
@@ -177,9 +177,3 @@ class Reconciler:
             if same and is_controlled_by(child, model):
                 return child
         return None
-
-
-def _is_refusal(error: ApiError) -> bool:
-    if isinstance(error, NamespaceEndsError):
-        return False
-    return error.status in _REFUSALS or isinstance(error, TakenError)

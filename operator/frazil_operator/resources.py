@@ -30,12 +30,13 @@ REVISIONS: Final = Resource("apps/v1", "ControllerRevision", "controllerrevision
 DEPLOYMENTS: Final = Resource("apps/v1", "Deployment", "deployments")
 SERVICES: Final = Resource("v1", "Service", "services")
 BUDGETS: Final = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+CONFIGMAPS: Final = Resource("v1", "ConfigMap", "configmaps")
 PODS: Final = Resource("v1", "Pod", "pods")
 EVENTS: Final = Resource("v1", "Event", "events")
 SECRETS: Final = Resource("v1", "Secret", "secrets")
 LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
-CHILDREN: Final = (JOBS, REVISIONS, DEPLOYMENTS, SERVICES, BUDGETS)
+CHILDREN: Final = (JOBS, REVISIONS, DEPLOYMENTS, SERVICES, BUDGETS, CONFIGMAPS)
 _BY_KIND: Final = {resource.kind: resource for resource in (*CHILDREN, SECRETS)}
 
 

@@ -130,13 +130,13 @@ def revision_name(model: Model, artifact: Artifact) -> str:
     A field equal to its default takes no part, so that a field which a later version adds changes
     no name; nor does what the operator decides (images, the template).
     """
-    return digest(
-        {
-            "artifact": artifact.name,
-            "serving": acting(model.spec.serving, Acts.ON_REVISION),
-            "upgrade-runtime": model.annotations.get(names.UPGRADE_RUNTIME),
-        }
-    )
+    shape = {
+        "artifact": artifact.name,
+        "serving": acting(model.spec.serving, Acts.ON_REVISION),
+        "upgrade-runtime": model.annotations.get(names.UPGRADE_RUNTIME),
+    }
+    batching = acting(model.spec.batching, Acts.ON_REVISION)
+    return digest(shape | ({"batching": batching} if batching else {}))
 
 
 def expired(

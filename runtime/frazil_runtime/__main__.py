@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from frazil_runtime import logs, settings
 from frazil_runtime.capi.library import LibraryError, load_library
+from frazil_runtime.client import cli as client
 from frazil_runtime.contract import Exit
 from frazil_runtime.errors import ArtifactError, ArtifactUnavailableError
 from frazil_runtime.freeze import cli as freeze
@@ -28,13 +29,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings.add_arguments(serve)
     serve.set_defaults(run=_serve)
     freeze.add_arguments(commands)
+    client.add_arguments(commands, _serve)
     commands.add_parser("version", help="say which version this is").set_defaults(run=_version)
     arguments = parser.parse_args(argv)
     code: int = arguments.run(arguments)
     return code
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+def _serve(arguments: argparse.Namespace, bound: client.Bound | None = None) -> int:
+    """Serve; ``bound`` is told of the settings and the sockets before anything is loaded."""
     # A container's process 1 has no default actions: until the event loop takes over, nothing else
     # would end it.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
@@ -42,6 +45,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         read = settings.Settings.read(arguments, os.environ)
         listeners = Listeners.bind(read.host, admin_port=read.admin_port, http_port=read.http_port)
+        if bound:
+            bound(read, listeners)
         # A quarter of a second without the interpreter's lock, while this thread imports.
         threading.Thread(target=_open_tensorflow, daemon=True).start()
         from frazil_runtime import app  # noqa: PLC0415 - half a second: after the sockets

@@ -9,24 +9,35 @@ import sys
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import uvloop
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
-from frazil_runtime.engine import Array, Engine, InferRequest
-from frazil_runtime.errors import ArtifactError, InferenceError
+from frazil_runtime.costs import Kind
+from frazil_runtime.engine import Array, Engine, ModelEngine
+from frazil_runtime.engine_metrics import EngineCollector
+from frazil_runtime.errors import ArtifactError
+from frazil_runtime.inputs import Inputs, open_inputs
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Models, Served
+from frazil_runtime.policies import Policies, watch_file
+from frazil_runtime.request_signatures import as_requested
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
+from frazil_runtime.transport.grpc import serving_grpc
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.server import serving
+from frazil_runtime.uris import Allowed
+from frazil_runtime.warming import warm_up
 
 # Each return from C to Python waits up to this long (seconds) while another thread computes: at
 # the default of 5 ms, decoding one request delays the runs of all others by milliseconds.
@@ -37,10 +48,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What the load leaves: the model, its session, and inputs to warm each signature up with."""
+    """A model's artifact on this disk: ``samples`` are inputs to warm each signature up with."""
 
     model: ModelInfo
-    session: Session
+    manifest: Manifest
+    directory: Path
     samples: Mapping[str, Mapping[str, Array]]
 
 
@@ -66,7 +78,7 @@ def serve(settings: Settings, listeners: Listeners) -> None:
     """Serve until the first SIGTERM or SIGINT, then drain.
 
     A second signal ends the drain's wait, a third the process. ArtifactError and LibraryError where
-    the model cannot be served at all.
+    a model cannot be served at all.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -74,59 +86,99 @@ def serve(settings: Settings, listeners: Listeners) -> None:
     log.info("stopped")
 
 
-def load(settings: Settings, environ: Mapping[str, str]) -> Loaded:
-    """Fetch the artifact and make its session. Blocks, for as long as the fetch takes."""
-    directory = open_artifact(settings.artifact, environ, settings.cache_dir)
+def load(name: str, artifact: str, settings: Settings, environ: Mapping[str, str]) -> Loaded:
+    """Fetch an artifact and read what it says. Blocks, for as long as the fetch takes."""
+    directory = open_artifact(artifact, environ, settings.cache_dir)
     try:
         manifest = Manifest.from_json((directory / contract.MANIFEST).read_bytes())
         samples = warmup.load((directory / contract.WARMUP).read_bytes())
     except (OSError, ValueError) as error:
         raise ArtifactError(f"the artifact {directory} cannot be read: {error}") from error
     model = ModelInfo(
-        name=settings.name,
+        name=name,
         version=settings.version,
         revision=settings.revision or manifest.digest.removeprefix("sha256-")[:10],
-        manifest=manifest,
+        manifest=as_requested(manifest),
+        artifact=manifest.digest,
     )
-    return Loaded(model, Session(directory, manifest), samples)
+    return Loaded(model, manifest, directory, samples)
 
 
-async def warm_up(engine: Engine, samples: Mapping[str, Mapping[str, Array]]) -> None:
-    """Run every sample once: kernels are chosen and memory is laid out at a graph's first run.
-
-    ArtifactError where a run fails, or where there is nothing to run: a process that has never run
-    its model does not know that it can.
-    """
-    if not samples:
-        raise ArtifactError(f"{contract.WARMUP} holds no samples: freeze the checkpoint again")
-    for signature, inputs in samples.items():
-        try:
-            await engine.infer(InferRequest(signature, inputs))
-        except InferenceError as error:
-            raise ArtifactError(f'the warm-up of signature "{signature}" fails: {error}') from error
+def host(
+    engine: Engine, loaded: Loaded, inputs: Inputs | None = None
+) -> tuple[ModelEngine, dict[Kind, dict[int, float]]]:
+    """Make the model's session and run it once at every size; how long each run takes."""
+    make = partial(Session, loaded.directory, loaded.manifest)
+    model = engine.host(loaded.model.name, loaded.manifest, make, inputs)
+    return model, warm_up(model.hosted, loaded.samples, engine.sizes)
 
 
 async def _serve(settings: Settings, listeners: Listeners) -> None:
     signals, lifecycle, metrics = Signals(), Lifecycle(), Metrics()
+    slots = cgroup.slots(cgroup.cpu_quota(), settings.cpu_request, len(os.sched_getaffinity(0)))
     async with AsyncExitStack() as rooms:
-        await rooms.enter_async_context(serving(AdminApp(lifecycle, metrics), listeners.admin))
+        engine = Engine(slots, settings.batching, settings.policy)
+        policies = Policies(settings.policy, engine.follow)
+        admin = AdminApp(lifecycle, metrics, policies, settings.token_file)
+        if settings.policy_file is not None:
+            watching = asyncio.create_task(watch_file(settings.policy_file, policies))
+            rooms.callback(watching.cancel)
+        await rooms.enter_async_context(serving(admin, listeners.admin))
         log.info("probes and metrics on %s", address(listeners.admin))
-        loaded = await _unless_stopped(asyncio.to_thread(load, settings, os.environ), signals)
-        engine = Engine(loaded.model.manifest, loaded.session)
         rooms.callback(engine.close)
-        rooms.callback(loaded.session.close)  # before it: a run that nobody waits for is ended
-        lifecycle.enter(State.WARMING)
-        await _unless_stopped(warm_up(engine, loaded.samples), signals)
-        _describe(metrics, lifecycle, engine, loaded.model, settings)
-        app = HttpApp(engine, loaded.model, metrics, lifecycle)
+        models = {}
+        for name in settings.models:
+            hosting = _host(engine, settings, lifecycle, rooms, name)
+            models[name] = served = await _unless_stopped(hosting, signals)
+            metrics.serves(served.info)
+        engine.warmed()
+        metrics.watch(lambda: lifecycle.ready, EngineCollector(engine))
+        app = HttpApp(models, metrics, lifecycle, admission=engine)
         rooms.callback(app.close)
+        policies.add(app.follow)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
+        grpc_address = f"{settings.host}:{settings.grpc_port}"
+        most = policies.policy.max_request_bytes
+        port = await rooms.enter_async_context(
+            serving_grpc(models, metrics, lifecycle, grpc_address, max_message_bytes=most)
+        )
+        log.info("gRPC on %s:%d", settings.host, port)
         lifecycle.enter(State.READY)
-        _announce(metrics, loaded.model)
+        _announce(metrics, models)
         await signals.stop.wait()
         await _drain(lifecycle, settings.drain_seconds, signals)
-        log.info("finishing %d requests", engine.in_flight)
+        log.info("finishing %d requests", engine.dispatcher.in_flight)
+
+
+def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None:
+    """What prepares images and fetches URIs; None for a model whose inputs are all tensors."""
+    allow = {
+        name: Allowed.parse(prefixes)
+        for name, prefixes in settings.allow.get(loaded.model.name, {}).items()
+    }
+    if not (loaded.manifest.images or allow):
+        return None
+    return open_inputs(
+        *(loaded.directory, loaded.manifest, allow, os.environ),
+        cache_bytes=engine.policy.input_cache_bytes,
+        threads=engine.slots,
+    )
+
+
+async def _host(
+    engine: Engine, settings: Settings, lifecycle: Lifecycle, rooms: AsyncExitStack, name: str
+) -> Served:
+    artifact = settings.models[name]
+    loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
+    lifecycle.enter(State.WARMING)
+    inputs = _inputs(engine, loaded, settings)
+    if inputs is not None:
+        rooms.push_async_callback(inputs.close)
+    model, seconds = await asyncio.to_thread(host, engine, loaded, inputs)
+    for kind, by_rows in seconds.items():
+        engine.dispatcher.costs.seed(kind, by_rows)
+    return Served(loaded.model, model, model.statistics)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, T], signals: Signals) -> T:
@@ -149,18 +201,9 @@ async def _drain(lifecycle: Lifecycle, seconds: float, signals: Signals) -> None
         await asyncio.wait_for(signals.hurry.wait(), seconds)
 
 
-def _describe(
-    metrics: Metrics, lifecycle: Lifecycle, engine: Engine, model: ModelInfo, settings: Settings
-) -> None:
-    metrics.serves(model)
-    metrics.watch(
-        ready=lambda: lifecycle.ready,
-        in_flight=lambda: engine.in_flight,
-        slots=cgroup.slots(cgroup.cpu_quota(), settings.cpu_request, len(os.sched_getaffinity(0))),
-    )
-
-
-def _announce(metrics: Metrics, model: ModelInfo) -> None:
+def _announce(metrics: Metrics, models: Models) -> None:
     seconds = process_age()
     metrics.became_ready(seconds)
-    log.info("ready in %.2f s: model %s revision %s", seconds, model.name, model.revision)
+    for served in models.values():
+        info = served.info
+        log.info("ready in %.2f s: model %s revision %s", seconds, info.name, info.revision)

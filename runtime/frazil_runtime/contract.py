@@ -6,19 +6,26 @@ The one module of this package that the operator imports. Standard library only.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields
 from enum import IntEnum
+from itertools import accumulate, takewhile
 from typing import Any, Final
 
+MIB: Final = 2**20
 HTTP_PORT: Final = 8080
+GRPC_PORT: Final = 9000
 ADMIN_PORT: Final = 8081
 
 LIVE_PATH: Final = "/healthz"
 READY_PATH: Final = "/readyz"
 METRICS_PATH: Final = "/metrics"
+POLICY_PATH: Final = "/policy"  # POST a Policy, with the token as bearer
 
 REVISION_HEADER: Final = "X-Frazil-Revision"
+CACHE_HEADER: Final = "X-Frazil-Cache"  # hit, miss or off
+TIMEOUT_HEADER: Final = "X-Request-Timeout-Ms"  # after which the client will be gone
 
 # What a serving pod is told. The store's settings (FRAZIL_STORE_*) come from a Secret, never from
 # the checkpoint's AWS_*: the two are different accounts, often of different providers.
@@ -31,6 +38,9 @@ ENV_ARTIFACT: Final = "FRAZIL_ARTIFACT"  # sha256-<hex>, looked up below the sto
 ENV_CACHE_DIR: Final = "FRAZIL_CACHE_DIR"  # where artifacts are kept on disk
 ENV_DRAIN_SECONDS: Final = "FRAZIL_DRAIN_SECONDS"
 ENV_CPU_REQUEST: Final = "FRAZIL_CPU_REQUEST"  # millicores; the slots where there is no CPU limit
+ENV_BATCHING: Final = "FRAZIL_BATCHING"  # Batching as JSON
+ENV_POLICY_FILE: Final = "FRAZIL_POLICY_FILE"  # a Policy as JSON; read again when it changes
+ENV_TOKEN_FILE: Final = "FRAZIL_TOKEN_FILE"  # who may post a policy; without it nobody may
 
 ENV_STORE_URL: Final = "FRAZIL_STORE_URL"  # s3://bucket[/prefix], gs://…, az://…, file:///…
 ENV_STORE_PREFIX: Final = "FRAZIL_STORE_PREFIX"  # <cluster>/<namespace>
@@ -109,13 +119,16 @@ class FreezeResult:
     def to_json(self) -> str:
         """One line below ``TERMINATION_LIMIT`` bytes; a long message is cut in the middle."""
         record = {key: value for key, value in asdict(self).items() if value}
-        line = json.dumps(record, ensure_ascii=False)
-        surplus = len(line.encode()) - TERMINATION_LIMIT + 64
-        if surplus <= 0:
-            return line
-        keep = max(0, (len(self.message) - surplus) // 4)
-        cut = f"{self.message[:keep]} … {self.message[len(self.message) - keep :]}"
-        return json.dumps(record | {"message": cut}, ensure_ascii=True)
+        # A path's name may be none that UTF-8 can write.
+        message = self.message.encode(errors="replace").decode()
+        room = TERMINATION_LIMIT - _json_bytes(record | {"message": ""})
+        if _json_bytes(message) > room:
+            half = room // 2 - 8
+            head, tail = _fitting(message, half), _fitting(message[::-1], half)
+            message = f"{message[:head]} … {message[len(message) - tail :]}"
+        if message:
+            record["message"] = message
+        return json.dumps(record, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> FreezeResult | None:
@@ -148,6 +161,95 @@ def _fits(value: object, default: object) -> bool:
     if type(value) is int:
         return type(default) is int and 0 <= value < 2**63
     return type(value) is type(default)
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How requests are run together. A part of the revision: each size is warmed up.
+
+    ``max_delay_milliseconds`` is how long an idle slot may wait for company; 0: never.
+    """
+
+    max_batch_size: int = 32
+    max_delay_milliseconds: float = 0.0
+
+    def to_json(self) -> str:
+        """One line, for an environment variable."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Batching:
+        """What ``to_json`` wrote; ValueError says what is wrong."""
+        return cls(**_checked(cls(), text))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator tells serving pods while they run; nothing here shapes a revision.
+
+    Of two policies the one with the larger ``number`` holds. ``order`` is SmallestFirst or Fifo.
+    ``output_cache_mode`` is Accuracy, Always or Off; ``caching`` is what Accuracy has come to, and
+    ``epoch`` counts how often the output cache was told to forget.
+    """
+
+    number: int = 0
+    order: str = "SmallestFirst"
+    aging_seconds: float = 5.0
+    max_wait_seconds: float = 1.0
+    max_bytes: int = 256 * MIB
+    max_request_bytes: int = 64 * MIB
+    input_cache_bytes: int = 256 * MIB
+    output_cache_mode: str = "Accuracy"
+    output_cache_bytes: int = 256 * MIB
+    caching: bool = False
+    epoch: int = 0
+
+    @property
+    def caches_outputs(self) -> bool:
+        """Whether the output cache is on."""
+        return self.output_cache_mode == "Always" or (
+            self.output_cache_mode == "Accuracy" and self.caching
+        )
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Policy:
+        """What ``to_json`` wrote; ValueError says what is wrong. What is left out has its default,
+        and what only a later version knows is passed over."""
+        policy = cls(**_checked(cls(), text))
+        if policy.order not in ("SmallestFirst", "Fifo"):
+            raise ValueError(f"order must be SmallestFirst or Fifo, not {policy.order!r}")
+        if policy.output_cache_mode not in ("Accuracy", "Always", "Off"):
+            mode = policy.output_cache_mode
+            raise ValueError(f"output_cache_mode must be Accuracy, Always or Off, not {mode!r}")
+        return policy
+
+
+def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
+    """The record's known fields, each of its default's type, and no number below 0."""
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    known: dict[str, Any] = {}
+    for name in (f.name for f in fields(default) if f.name in record):
+        kind, sent = type(getattr(default, name)), record[name]
+        value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
+        if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
+            raise ValueError(f"{name} must be a {kind.__name__} from 0 on, not {value!r}")
+    return known
+
+
+def _json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def _fitting(text: str, limit: int) -> int:
+    """How many of the first characters are at most ``limit`` bytes of JSON."""
+    sizes = accumulate(_json_bytes(character) - 2 for character in text)
+    return sum(1 for _ in takewhile(lambda size: size <= limit, sizes))
 
 
 def artifact_path(artifact: str) -> str:

@@ -59,3 +59,4 @@ DTYPES: Final = tuple(DType(name, enum, np.dtype(kind), oip) for name, enum, kin
 BY_NAME: Final = {dtype.name: dtype for dtype in DTYPES}
 BY_ENUM: Final = {dtype.enum: dtype for dtype in DTYPES}
 BY_OIP: Final = {dtype.oip: dtype for dtype in DTYPES if dtype.oip}
+BY_NUMPY: Final = {dtype.numpy: dtype for dtype in DTYPES}

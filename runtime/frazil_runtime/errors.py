@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Code(Enum):
-    """What a prediction can end with: gRPC's canonical codes, and two that only HTTP has.
+    """What a prediction can end with: gRPC's canonical codes, and those that only HTTP has.
 
     ``number`` is gRPC's (0 where it has none), ``status`` the HTTP status that TensorFlow Serving
     answers with.
@@ -30,6 +30,7 @@ class Code(Enum):
     UNAUTHENTICATED = 16, 401
     REQUEST_TIMEOUT = 0, 408
     PAYLOAD_TOO_LARGE = 0, 413
+    UNSUPPORTED_ENCODING = 0, 415
 
     def __init__(self, number: int, status: int) -> None:
         self.number = number
@@ -37,11 +38,15 @@ class Code(Enum):
 
 
 class InferenceError(Exception):
-    """A request that is answered with an error; the message goes to the client."""
+    """A request that is answered with an error; the message goes to the client.
 
-    def __init__(self, code: Code, message: str) -> None:
+    ``retry_after`` is in how many seconds another try may fare better; None where none will.
+    """
+
+    def __init__(self, code: Code, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after = retry_after
 
 
 def invalid(message: str) -> InferenceError:

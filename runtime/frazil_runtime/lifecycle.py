@@ -11,16 +11,17 @@ from frazil_runtime.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The one model of this process.
+    """A model of this process.
 
     ``version`` is TensorFlow Serving's (a decimal number as text), ``revision`` what every answer
-    names in X-Frazil-Revision.
+    names in X-Frazil-Revision. ``manifest`` is what clients see: an image input takes strings.
     """
 
     name: str
     version: str
     revision: str
     manifest: Manifest
+    artifact: str = ""
 
 
 class State(Enum):
@@ -38,6 +39,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.state = State.LOADING
         self._ready = asyncio.Event()
+        self._left = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -50,8 +52,10 @@ class Lifecycle:
         return self.state is State.DRAINING
 
     def enter(self, state: State) -> None:
-        """Go to ``state`` and wake those who wait for readiness."""
+        """Go to ``state`` and wake those who wait for it."""
         self.state = state
+        self._left.set()
+        self._left = asyncio.Event()
         if state is State.READY:
             self._ready.set()
 
@@ -62,3 +66,8 @@ class Lifecycle:
         except TimeoutError:
             return False
         return self.ready
+
+    async def left(self, state: State) -> None:
+        """Wait as long as the process is in ``state``."""
+        while self.state is state:
+            await self._left.wait()

@@ -64,8 +64,26 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """How an input is made of a JPEG or PNG: by a graph of its own, the artifact's ``file``.
+
+    Its tensor ``feed`` takes the bytes of one image (a string of rank 0); ``fetch`` is one row of
+    the input: ``shape`` is [height, width, channels], ``dtype`` the input's own.
+    """
+
+    file: str
+    feed: str
+    fetch: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """All of ``manifest.json``. ``initialization`` names the operations run once before serving."""
+    """All of ``manifest.json``. ``initialization`` names the operations run once before serving.
+
+    ``images`` has by name the inputs that may be given as images, in every signature.
+    """
 
     signatures: Mapping[str, Signature]
     default_signature: str
@@ -73,11 +91,15 @@ class Manifest:
     loops: bool = False  # control flow whose length depends on data: a run's cost is unknown
     initialization: tuple[str, ...] = ()
     assets: tuple[Asset, ...] = ()
+    images: Mapping[str, Image] = field(default_factory=dict)
     format: int = field(default=FORMAT)
 
     def to_json(self) -> bytes:
         """Canonical bytes (sorted keys, two spaces): equal manifests are equal files."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        record = asdict(self)
+        if not self.images:
+            del record["images"]  # what is younger than an artifact is no part of its digest
+        return orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
     @property
     def digest(self) -> str:
@@ -101,6 +123,7 @@ class Manifest:
                 loops=record["loops"],
                 initialization=tuple(record["initialization"]),
                 assets=tuple(Asset(**a) for a in record["assets"]),
+                images={k: _image(v) for k, v in record.get("images", {}).items()},
             )
         except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
             raise ManifestError(f"manifest.json is damaged: {error}") from error
@@ -119,6 +142,10 @@ def _signature(record: Mapping[str, Any]) -> Signature:
         batchable=record["batchable"],
         deterministic=record["deterministic"],
     )
+
+
+def _image(record: Mapping[str, Any]) -> Image:
+    return Image(**{**record, "shape": tuple(record["shape"])})
 
 
 def _tensor(record: Mapping[str, Any]) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from frazil_runtime.lifecycle import ModelInfo
 
@@ -26,24 +27,20 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._signatures: frozenset[str] = frozenset()
+        self._signatures: dict[str, frozenset[str]] = {}
         self._requests = Counter(
             "frazil_requests",
             "Requests answered, by outcome: OK or a gRPC status code",
-            ("protocol", "signature", "code"),
+            ("model", "protocol", "signature", "code"),
             registry=self._registry,
         )
         self._durations = Histogram(
             "frazil_request_duration_seconds",
             "From the request's arrival to its answer",
-            ("protocol", "signature"),
+            ("model", "protocol", "signature"),
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._in_flight = self._gauge(
-            "frazil_requests_in_flight", "Requests that the engine has taken and not yet answered"
-        )
-        self._slots = self._gauge("frazil_slots", "CPU quota in whole cores, at least 1")
         self._start = self._gauge(
             "frazil_start_seconds", "From the process's start to its readiness"
         )
@@ -55,30 +52,29 @@ class Metrics:
             registry=self._registry,
         )
 
-    def observe(self, protocol: str, signature: str, code: str, seconds: float) -> None:
+    def observe(self, model: str, protocol: str, signature: str, code: str, seconds: float) -> None:
         """Count one answered request. A signature the model lacks is counted as ``""``:
 
         the label's values are bounded by the model, not by what clients think of.
         """
-        known = signature if signature in self._signatures else ""
-        self._requests.labels(protocol, known, code).inc()
-        self._durations.labels(protocol, known).observe(seconds)
+        known = signature if signature in self._signatures[model] else ""
+        self._requests.labels(model, protocol, known, code).inc()
+        self._durations.labels(model, protocol, known).observe(seconds)
 
     def serves(self, model: ModelInfo) -> None:
-        """Name the model once it is loaded."""
-        self._signatures = frozenset(model.manifest.signatures)
-        digest = model.manifest.digest
-        self._model.labels(model.name, model.version, model.revision, digest).set(1)
+        """Name a model once it is loaded."""
+        self._signatures[model.name] = frozenset(model.manifest.signatures)
+        labels = model.name, model.version, model.revision, model.artifact
+        self._model.labels(*labels).set(1)
 
     def became_ready(self, seconds: float) -> None:
         """Keep how long the start took, in seconds."""
         self._start.set(seconds)
 
-    def watch(self, *, ready: Callable[[], bool], in_flight: Callable[[], int], slots: int) -> None:
+    def watch(self, ready: Callable[[], bool], engine: Collector) -> None:
         """Read these at every scrape."""
         self._ready.set_function(lambda: float(ready()))
-        self._in_flight.set_function(in_flight)
-        self._slots.set(slots)
+        self._registry.register(engine)
 
     def render(self) -> bytes:
         """The text exposition format, of CONTENT_TYPE."""

@@ -25,6 +25,8 @@ _CLIENT: Final[ClientConfig] = {
 }
 # Seconds, not minutes: whoever called is tried again by Kubernetes, and says why meanwhile.
 _RETRY: Final[RetryConfig] = {"max_retries": 7, "retry_timeout": timedelta(seconds=60)}
+# Whoever sent the request is waiting, and may try again.
+_NO_RETRY: Final[RetryConfig] = {"max_retries": 1, "retry_timeout": timedelta(seconds=2)}
 # How a cluster gives a pod its own identity; every other variable of a provider is the source's.
 _IDENTITY: Final = (
     "AWS_ROLE_ARN",
@@ -37,6 +39,8 @@ _IDENTITY: Final = (
     "AZURE_TENANT_ID",
 )
 
+_OF_THE_POD: Final = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+
 
 def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
     """A store rooted at ``url``, with the credentials that the provider's own variables name.
@@ -46,19 +50,36 @@ def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
     a signature, goes with every request. Raises obstore's errors and ValueError.
     """
     if url.startswith("s3://"):
-        return _s3(
-            url,
-            endpoint=environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
-            region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", ""),
-            key=environ.get("AWS_ACCESS_KEY_ID", ""),
-            secret=environ.get("AWS_SECRET_ACCESS_KEY", ""),
-            token=environ.get("AWS_SESSION_TOKEN", ""),
-        )
+        return _s3(url, **_named(environ))
     if url.startswith(("https://", "http://")):
         return HTTPStore(url, client_options=_CLIENT | {"allow_http": True}, retry_config=_RETRY)
     if url.startswith("file://"):
         return LocalStore.from_url(url)
     return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
+
+
+def open_input_bucket(bucket: str, environ: Mapping[str, str]) -> ObjectStore:
+    """The S3 bucket that a request named, with the pod's own credentials, or without any.
+
+    Those are AWS_* as ``open_source`` reads them, else what Kubernetes gave the pod (a web identity
+    or a container's credentials). Where there is neither, requests are not signed: the node's
+    identity, from the metadata service, is never asked for on a client's behalf.
+    """
+    unsigned = not any(environ.get(name) for name in ("AWS_ACCESS_KEY_ID", *_OF_THE_POD))
+    return _s3(f"s3://{bucket}", **_named(environ), unsigned=unsigned, retry=_NO_RETRY)
+
+
+def open_output(url: str, environ: Mapping[str, str]) -> ObjectStore:
+    """A store to write to: as ``open_source``, but a directory is made and the web is none.
+
+    Raises OSError and ValueError besides obstore's errors.
+    """
+    scheme, _, _ = url.partition("://")
+    if scheme == "file":
+        return LocalStore.from_url(url, mkdir=True)
+    if scheme not in ("s3", "gs", "az"):
+        raise ValueError(f"{scheme}:// is none of s3://, gs://, az://, file:// or a directory")
+    return open_source(url, environ)
 
 
 def open_frazil_store(environ: Mapping[str, str]) -> ObjectStore:
@@ -102,8 +123,27 @@ def forget_source(environ: MutableMapping[str, str]) -> None:
             del environ[name]
 
 
+def _named(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What of AWS_* shapes a store, as ``_s3`` takes it."""
+    return {
+        "endpoint": environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", ""),
+        "region": environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", ""),
+        "key": environ.get("AWS_ACCESS_KEY_ID", ""),
+        "secret": environ.get("AWS_SECRET_ACCESS_KEY", ""),
+        "token": environ.get("AWS_SESSION_TOKEN", ""),
+    }
+
+
 def _s3(
-    url: str, *, endpoint: str, region: str, key: str, secret: str, token: str = ""
+    url: str,
+    *,
+    endpoint: str,
+    region: str,
+    key: str,
+    secret: str,
+    token: str = "",
+    unsigned: bool = False,
+    retry: RetryConfig = _RETRY,
 ) -> ObjectStore:
     region = region or "us-east-1"
     endpoint = endpoint or f"https://s3.{region}.amazonaws.com"
@@ -114,6 +154,8 @@ def _s3(
     }
     client: ClientConfig = _CLIENT | {"allow_http": endpoint.startswith("http://")}
     provider: dict[str, Any] = {}
+    if unsigned:
+        config |= {"skip_signature": True}
     if key:
         credential: S3Credential = {
             "access_key_id": key,
@@ -131,6 +173,6 @@ def _s3(
         prefix=prefix or None,
         config=config,
         client_options=client,
-        retry_config=_RETRY,
+        retry_config=retry,
         **provider,
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -53,8 +53,8 @@ class _Ports:
 class Session:
     """A frozen graph, ready to run. Every method may be called from any thread, at any time."""
 
-    def __init__(self, directory: Path, manifest: Manifest) -> None:
-        """Import the graph of the artifact in ``directory`` and run its initialisation.
+    def __init__(self, directory: Path, manifest: Manifest, file: str = GRAPH) -> None:
+        """Import the graph ``file`` of the artifact in ``directory`` and run its initialisation.
 
         ArtifactError where graph and manifest do not fit each other, or the graph cannot run here;
         LibraryError where TensorFlow's libraries are missing.
@@ -64,7 +64,7 @@ class Session:
         self._running = 0
         self._closed = False
         with ExitStack() as undo:
-            graph = Graph(self._library, directory / GRAPH)
+            graph = Graph(self._library, directory / file)
             undo.callback(graph.close)
             self._ports = {
                 name: _Ports.find(graph, signature)
@@ -86,8 +86,23 @@ class Session:
         outputs come in the manifest's order, as read-only copies. TensorFlowError is the model's
         own error, or CANCELLED where the session was closed.
         """
-        with self._open():
-            return self._run(self._ports[signature], inputs)
+        return self.run_together(signature, (inputs,))
+
+    def run_together(self, signature: str, pieces: Sequence[Sequence[Array]]) -> list[Array]:
+        """``run`` on the rows of several requests at once, put together in TensorFlow's memory.
+
+        Each piece is one request's inputs, alike in everything but the first dimension's size.
+        """
+        with self._idle:
+            if self._closed:
+                raise TensorFlowError(CANCELLED, "the session is closed")
+            self._running += 1
+        try:
+            return self._run(self._ports[signature], pieces)
+        finally:
+            with self._idle:
+                self._running -= 1
+                self._idle.notify_all()
 
     def close(self) -> None:
         """End the runs that are under way (they raise CANCELLED), then free the model."""
@@ -102,30 +117,16 @@ class Session:
         self._undo.close()
         trim_memory()
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        """Keep the session from being freed under a run."""
-        with self._idle:
-            if self._closed:
-                raise TensorFlowError(CANCELLED, "the session is closed")
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._running -= 1
-                self._idle.notify_all()
-
     def _run(
-        self, ports: _Ports, inputs: Sequence[Array], targets: Sequence[int] = ()
+        self, ports: _Ports, pieces: Sequence[Sequence[Array]], targets: Sequence[int] = ()
     ) -> list[Array]:
         library = self._library
         memory: list[object] = []  # what input strings point into, until the outputs are copied
         given = (Pointer * len(ports.feeds))()
         taken = (Pointer * len(ports.fetches))()
         try:
-            for at, (dtype, array) in enumerate(zip(ports.types, inputs, strict=True)):
-                given[at], text = new_tensor(library, dtype, array)
+            for at, dtype in enumerate(ports.types):
+                given[at], text = new_tensor(library, dtype, [piece[at] for piece in pieces])
                 memory.append(text)
             with library.status() as status:
                 library.TF_SessionRun(
@@ -154,7 +155,7 @@ class Session:
             np.array(str(root / asset.file).encode(), string.numpy) for asset in manifest.assets
         ]
         for name in manifest.initialization:
-            self._run(ports, paths, [graph.operation(name)])
+            self._run(ports, (paths,), [graph.operation(name)])
 
     def _delete(self) -> None:
         with self._library.status() as status:

@@ -25,6 +25,7 @@ class Failure(Enum):
     NOT_FOUND = "nothing there"
     FORBIDDEN = "access denied"
     REFUSED = "the request was refused"
+    UNREADABLE = "it cannot be read as it is"
     UNAVAILABLE = "out of reach"  # the one that another try may mend
 
 
@@ -37,6 +38,8 @@ STORE_ERRORS: Final = (exceptions.BaseError, FileNotFoundError, PermissionError,
 _HTTP_STATUS: Final = re.compile(r"non-2xx status code: (\d{3})[^:]*(?::.*?<Message>(.*?)<)?", re.S)
 # Where obstore looks for the machine's own identity: only when it was given no other.
 _METADATA_SERVICE: Final = "169.254.169.254"
+# A link in a circle, and a server that does not say how long a file is.
+_UNREADABLE: Final = re.compile("File system loop|\\(os error 40\\)|Content-Length")
 _RETRIED_STATUS: Final = (408, 409, 412, 425, 429)
 
 
@@ -55,6 +58,8 @@ def failure(error: Exception) -> Failure:
     denied = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError, PermissionError)
     if isinstance(error, denied) or status in (401, 403) or "(os error 13)" in text:
         return Failure.FORBIDDEN
+    if isinstance(error, exceptions.InvalidPathError) or _UNREADABLE.search(text):
+        return Failure.UNREADABLE
     if 300 <= status < 500 and status not in _RETRIED_STATUS:
         return Failure.REFUSED
     return Failure.UNAVAILABLE
@@ -65,6 +70,8 @@ def explain(error: Exception) -> str:
     text = str(error)
     if _METADATA_SERVICE in text:
         return "there are no credentials; a public S3 bucket is read with AWS_SKIP_SIGNATURE=true"
+    if "Content-Length" in text:
+        return "the server does not say how long the file is: it sends no Content-Length"
     found = _HTTP_STATUS.search(text)
     if found and found[2]:
         return found[2].strip()

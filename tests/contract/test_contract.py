@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frazil_runtime.contract import TERMINATION_LIMIT, USER_ERRORS, Exit, FreezeResult, is_reason
+from frazil_runtime.contract import (
+    TERMINATION_LIMIT,
+    USER_ERRORS,
+    Batching,
+    Exit,
+    FreezeResult,
+    Policy,
+    is_reason,
+)
 
 DONE = FreezeResult(
     artifact="sha256-" + "0" * 64,
@@ -33,7 +41,7 @@ def test_a_result_survives_the_termination_message(result: FreezeResult) -> None
     assert FreezeResult.from_json(result.to_json()) == result
 
 
-@given(st.text(max_size=6_000))
+@given(st.text(st.characters(exclude_categories=[]), max_size=6_000))
 def test_any_message_fits_and_can_be_read(message: str) -> None:
     line = FreezeResult(reason="ProofFailed", message=message).to_json()
     assert len(line.encode()) <= TERMINATION_LIMIT
@@ -48,6 +56,30 @@ def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
     assert read is not None
     assert read.message.startswith("first words")
     assert read.message.endswith("last words")
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        pytest.param("x", id="one byte"),
+        pytest.param("ж", id="two bytes"),
+        pytest.param("文", id="three bytes"),
+        pytest.param("🜁", id="four bytes"),
+        pytest.param('"', id="one byte that JSON escapes"),
+        pytest.param("\x01", id="one byte that JSON writes as six"),
+    ],
+)
+def test_as_much_of_a_message_is_kept_as_fits(letter: str) -> None:
+    whole = FreezeResult(reason="ProofFailed", message=letter * 5_000)
+    line = whole.to_json()
+    assert TERMINATION_LIMIT - 64 <= len(line.encode()) <= TERMINATION_LIMIT
+    short = FreezeResult(reason="ProofFailed", message=letter * 600)
+    assert FreezeResult.from_json(short.to_json()) == short
+
+
+def test_a_path_that_is_not_utf8_can_be_told() -> None:
+    line = FreezeResult(reason="InvalidRequest", message="caf\udce9").to_json()
+    assert "caf?" in line
 
 
 @pytest.mark.parametrize(
@@ -97,3 +129,45 @@ def test_exit_codes_are_known_by_their_reasons() -> None:
     # The operator goes by these, and podFailurePolicy lists some: they must be codes that neither
     # Python's exceptions nor a shell nor a signal produces.
     assert all(10 <= code < 126 for code in (*USER_ERRORS, Exit.RETRY))
+
+
+def test_a_policy_and_a_batching_survive_the_way_to_the_pod() -> None:
+    policy = Policy(number=7, order="Fifo", output_cache_mode="Always", epoch=3)
+    assert Policy.from_json(policy.to_json()) == policy
+    batching = Batching(max_batch_size=8, max_delay_milliseconds=2.5)
+    assert Batching.from_json(batching.to_json()) == batching
+
+
+def test_what_a_policy_leaves_out_has_its_default_and_what_it_adds_is_passed_over() -> None:
+    assert Policy.from_json('{"number": 2, "of a later version": []}') == Policy(number=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[]", id="no object"),
+        pytest.param("{", id="no JSON"),
+        pytest.param('{"number": "7"}', id="a number that is text"),
+        pytest.param('{"max_bytes": -1}', id="a number below 0"),
+        pytest.param('{"caching": 1}', id="a truth that is a number"),
+        pytest.param('{"aging_seconds": NaN}', id="a number that is none"),
+        pytest.param('{"order": "Lifo"}', id="an order that is none"),
+        pytest.param('{"output_cache_mode": "On"}', id="a mode that is none"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Policy.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("policy", "cached"),
+    [
+        pytest.param(Policy(), False, id="no word yet of the accuracy"),
+        pytest.param(Policy(caching=True), True, id="accurate enough"),
+        pytest.param(Policy(output_cache_mode="Always"), True, id="always"),
+        pytest.param(Policy(output_cache_mode="Off", caching=True), False, id="off"),
+    ],
+)
+def test_when_outputs_are_cached(policy: Policy, cached: bool) -> None:
+    assert policy.caches_outputs is cached

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from fakes import published as models
 
 from bench.bucket import Bucket, artifacts
 from bench.cluster import condition, is_false, is_ready
@@ -49,6 +50,13 @@ def object_based(bucket: Bucket, folder: Path) -> dict[str, Any]:
     return {"uri": "s3://models/objects/ckpt"}
 
 
+def too_large(bucket: Bucket, folder: Path) -> dict[str, Any]:
+    (folder / "large").mkdir()
+    models.too_large_checkpoint(folder / "large")
+    bucket.upload(folder / "large", "large")
+    return {"uri": "s3://models/large/model.ckpt"}
+
+
 def pinned_otherwise(bucket: Bucket, folder: Path) -> dict[str, Any]:
     return {"digest": "sha256:" + 64 * "0"}
 
@@ -58,6 +66,7 @@ BAD = {
     "a truncated checkpoint": (truncated, "InvalidCheckpoint", "upload all of them again"),
     "an output that is not in the graph": (wrong_output, "TensorNotFound", "probabilities"),
     "an object-based checkpoint without a graph": (object_based, "UnsupportedModel", "SavedModel"),
+    "a graph over 2 GiB": (too_large, "ModelTooLarge", "float16"),
     "a digest pin that differs": (pinned_otherwise, "DigestMismatch", "sha256:"),
 }
 

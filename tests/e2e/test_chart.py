@@ -38,7 +38,7 @@ VALUES: dict[str, Object] = {
     "names that look like something else": {
         "cluster": "2024",
         "images": {"runtime": "1", "freezer": "true"},
-        "store": {"embedded": {"existingSecret": "1e3", "storageClassName": "0", "size": "20"}},
+        "store": {"embedded": {"existingSecret": "123", "storageClassName": "0", "size": "20"}},
     },
 }
 REFUSED = {

@@ -44,12 +44,20 @@ def test_the_minimum_is_filled_with_every_default() -> None:
     assert spec["freeze"]["timeoutSeconds"] == 3600
     assert spec["serving"]["resources"] == {"requests": {"cpu": "250m", "memory": "256Mi"}}
     assert spec["rollout"]["maxSurge"] == "25%"
+    assert spec["batching"] == {"maxBatchSize": 32, "maxDelayMilliseconds": 0}
+    assert spec["queue"]["maxRequestBytes"] == "64Mi"
+    assert spec["cache"]["outputs"] == {"mode": "Accuracy", "maxBytes": "256Mi"}
     assert "replicas" not in spec
 
 
 def test_constants_keep_their_types() -> None:
     feeds = {"keep_prob": 1.5, "is_training": False, "size": 3, "mode": "x"}
     assert dry_run(checkpoint={"uri": URI, "feeds": feeds})["spec"]["checkpoint"]["feeds"] == feeds
+
+
+@pytest.mark.parametrize("amount", [1048576, "64Mi", "1e6"])
+def test_an_amount_of_bytes_is_a_number_or_a_quantity(amount: int | str) -> None:
+    assert dry_run(queue={"maxRequestBytes": amount})["spec"]["queue"]["maxRequestBytes"] == amount
 
 
 @pytest.mark.parametrize("surge", [1, 7, "1%", "100%"])
@@ -90,6 +98,20 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"serving": {"resources": {"requests": {"memory": "much"}}}},
         "should match",
     ),
+    "a request larger than the queue": (
+        {"queue": {"maxBytes": "1Mi"}},
+        "maxRequestBytes must not exceed maxBytes",
+    ),
+    "a queue that takes no request": (
+        {"queue": {"maxRequestBytes": 0}},
+        "maxRequestBytes must be above 0",
+    ),
+    "less memory than none": (
+        {"cache": {"outputs": {"maxBytes": "-1Mi"}}},
+        "must be a number of bytes from 0 on",
+    ),
+    "an order that there is not": ({"queue": {"order": "Lifo"}}, "Unsupported value"),
+    "a run of no row": ({"batching": {"maxBatchSize": 0}}, "greater than or equal to 1"),
     "fewer pods than none": ({"replicas": -1}, "greater than or equal to 0"),
     "a field that there is not": ({"replica": 1}, 'unknown field "spec.replica"'),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +22,20 @@ def volume(scene: Stage) -> str:
     scene.cluster.apply(claim(), writer())
     scene.cluster.kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=60s")
     for path in sorted(scene.checkpoints[0].prefix.parent.iterdir()):
-        scene.cluster.kubectl(
-            *("exec", "-i", "writer", "--", "sh", "-c", f"base64 -d > /data/{path.name}"),
-            stdin=base64.b64encode(path.read_bytes()).decode(),
-        )
+        copy(scene, path)
     scene.cluster.kubectl("delete", "pod", "writer", "--now")
     return f"pvc://{CLAIM}/model.ckpt"
+
+
+def copy(scene: Stage, path: Path) -> None:
+    """Write a file to the volume; again where it did not arrive whole.
+
+    Now and then `kubectl exec` ends its command's input too early, without an error.
+    """
+    write = f"base64 -d > /data/{path.name}; wc -c < /data/{path.name}"
+    text, size = base64.b64encode(path.read_bytes()).decode(), path.stat().st_size
+    exec_ = ("exec", "-i", "writer", "--", "sh", "-c", write)
+    assert any(int(scene.cluster.kubectl(*exec_, stdin=text)) == size for _ in range(5))
 
 
 def test_a_checkpoint_on_a_volume_is_served(scene: Stage, volume: str) -> None:

@@ -30,6 +30,7 @@ def write_artifact(
     files: Mapping[str, bytes] | None = None,
     initialization: tuple[str, ...] = (),
     assets: tuple[Asset, ...] = (),
+    loops: bool = False,
 ) -> Manifest:
     """Write graph, warm-up samples, manifest and further ``files`` to ``directory``."""
     content = {
@@ -47,6 +48,7 @@ def write_artifact(
         files={k: File(hashlib.sha256(v).hexdigest(), len(v)) for k, v in content.items()},
         initialization=initialization,
         assets=assets,
+        loops=loops,
     )
     (directory / contract.MANIFEST).write_bytes(manifest.to_json())
     return manifest

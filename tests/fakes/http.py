@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Infers, Served
+from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
-from frazil_runtime.transport.predictions import Infers
 from frazil_runtime.transport.server import serving
 
 
@@ -71,9 +72,10 @@ class Client:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def post(self, path: str, body: bytes) -> Reply:
-        head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
-        await self.send(head.encode() + body)
+    async def post(self, path: str, body: bytes, **headers: str) -> Reply:
+        lines = [f"POST {path} HTTP/1.1", "Host: a", f"Content-Length: {len(body)}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        await self.send("\r\n".join((*lines, "", "")).encode() + body)
         return await self.reply()
 
     async def reply(self) -> Reply:
@@ -97,8 +99,10 @@ async def http_site(
     engine: Infers,
     model: ModelInfo,
     limits: Limits | None = None,
+    *,
     head_seconds: float = 10.0,
     stall_seconds: float = 30.0,
+    admission: Admission | None = None,
 ) -> AsyncIterator[Site]:
     """Serve on the loop of the test; connections live 30 s of the site's own clock."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -117,7 +121,14 @@ async def http_site(
     Observed.lifetime = staticmethod(lambda: 30.0)
     Observed.head_seconds = head_seconds
     Observed.stall_seconds = stall_seconds
-    app = HttpApp(engine, model, metrics, lifecycle, limits=limits, clock=clock)
+    app = HttpApp(
+        {model.name: Served(model, engine)},
+        metrics,
+        lifecycle,
+        limits=limits,
+        admission=admission,
+        clock=clock,
+    )
     async with serving(app, listener, Observed):
         yield Site(listener.getsockname()[1], lifecycle, metrics, clock, lost)
     app.close()

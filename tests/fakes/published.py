@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 tf1 = tf.compat.v1
 Tensors = Mapping[str, Any]
@@ -165,9 +166,50 @@ def table_graph(directory: Path) -> tuple[Any, Tensors]:
         ),
         num_oov_buckets=1,
     )
-    embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
+    with tf1.variable_scope("", reuse=tf1.AUTO_REUSE):
+        embedding = tf1.get_variable("embedding", initializer=weights(4, 2))
     ids = table.lookup(tokens)
     return tokens, {"ids": ids, "vectors": tf.gather(embedding, ids, name="vectors")}
+
+
+def too_large_checkpoint(directory: Path) -> Path:
+    """TF1: 4 GiB of weights by its graph, none in its files.
+
+    ``x`` [?, 32768] → ``probabilities`` [?, 32768]; ``keep_prob`` is there and plays no part.
+    """
+    prefix = directory / "model.ckpt"
+    with tf.Graph().as_default():
+        x = tf1.placeholder(tf.float32, [None, 1 << 15], name="x")
+        tf1.placeholder(tf.float32, [], name="keep_prob")
+        tf.matmul(x, tf1.get_variable("w", [1 << 15, 1 << 15]), name="probabilities")
+        saver = tf1.train.Saver()
+        tf1.train.export_meta_graph(f"{prefix}.meta", saver_def=saver.as_saver_def())
+    for suffix in (".index", ".data-00000-of-00001"):
+        Path(f"{prefix}{suffix}").write_bytes(b"nothing")
+    return prefix
+
+
+def table_checkpoint(directory: Path, *vocabularies: Path) -> Path:
+    """TF1: a table for each folder's ``vocab.txt``, of ``directory`` itself without any.
+
+    Input ``tokens`` [?], output ``vectors`` [?, 2].
+    """
+    with _session() as session:
+        for folder in vocabularies or (directory,):
+            folder.mkdir(exist_ok=True)
+            table_graph(folder)
+        session.run(tf1.global_variables_initializer())
+        return Path(tf1.train.Saver().save(session, str(directory / "model.ckpt")))
+
+
+def old_checkpoint(directory: Path) -> Path:
+    """TF1 in the format before 1.0, one file: ``x`` [?, 4] → ``y`` [?, 2]."""
+    with _session() as session:
+        x = tf1.placeholder(tf.float32, [None, 4], name="x")
+        tf.matmul(x, tf1.get_variable("w", initializer=weights(4, 2)), name="y")
+        session.run(tf1.global_variables_initializer())
+        saver = tf1.train.Saver(write_version=tf1.train.SaverDef.V1)
+        return Path(saver.save(session, str(directory / "model.ckpt")))
 
 
 def table_tf1(directory: Path) -> Path:
@@ -353,16 +395,34 @@ def keras_custom(directory: Path) -> Path:
 
 
 def optimizer_slots(directory: Path) -> Path:
-    """A SavedModel as Keras 2 wrote them: the optimizer's slot variables in the object graph."""
-    holder = tf.Module()
-    holder.w = tf.Variable(weights(4, 2), name="w")
-    holder.optimizer = tf1.train.AdamOptimizer()
+    """A SavedModel as Keras 2 wrote a compiled Sequential: ``x`` [?, 4] → ``dense`` [?, 2].
+
+    The object graph has Keras 2's names, a class of its own for model, layer and optimizer, and
+    the optimizer's slot variables ``m`` and ``v`` for each weight.
+    """
+    model, layer = tf.Module(), tf.Module()
+    layer.kernel, layer.bias = tf.Variable(weights(4, 2)), tf.Variable(weights(2, seed=1))
+    setattr(model, "layer_with_weights-0", layer)
+    model.optimizer = tf1.train.AdamOptimizer()
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(holder.w**2)
-    holder.optimizer.apply_gradients([(tape.gradient(loss, holder.w), holder.w)])
+        loss = sum(tf.reduce_sum(each**2) for each in (layer.kernel, layer.bias))
+    trained = [layer.kernel, layer.bias]
+    model.optimizer.apply_gradients(zip(tape.gradient(loss, trained), trained, strict=True))
     spec = tf.TensorSpec([None, 4], tf.float32, "x")
-    call = tf.function(lambda x: {"y": x @ holder.w}, input_signature=[spec], autograph=False)
-    return _saved(holder, directory, serving_default=call)
+    call = tf.function(
+        lambda x: {"dense": x @ layer.kernel + layer.bias}, input_signature=[spec], autograph=False
+    )
+    target = _saved(model, directory, serving_default=call)
+    path = target / "saved_model.pb"
+    saved = SavedModel.FromString(path.read_bytes())
+    root, *_ = nodes = saved.meta_graphs[0].object_graph_def.nodes
+    children = {child.local_name: nodes[child.node_id] for child in root.children}
+    root.user_object.identifier = "_tf_keras_sequential"
+    children["layer_with_weights-0"].user_object.identifier = "_tf_keras_layer"
+    children["optimizer"].user_object.identifier = "optimizer"
+    children["optimizer"].user_object.version.producer = 2
+    path.write_bytes(saved.SerializeToString())
+    return target
 
 
 def sparse(directory: Path) -> Path:

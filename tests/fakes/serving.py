@@ -1,4 +1,4 @@
-"""A real `frazil serve` process, on ports of its own."""
+"""A real `frazil` process; one that serves has ports of its own."""
 
 from __future__ import annotations
 
@@ -48,13 +48,20 @@ def serving(
     artifact: object, *flags: str, prefix: Sequence[str] = (), **environ: str
 ) -> Iterator[Serving]:
     """Start `frazil serve ARTIFACT` on free ports of 127.0.0.1; killed at the end of the block."""
-    command = [
-        *(*prefix, sys.executable, "-m", "frazil_runtime", "serve", str(artifact)),
-        *("--host=127.0.0.1", "--http-port=0", "--admin-port=0", *flags),
-    ]
+    ports = ("--host=127.0.0.1", "--http-port=0", "--admin-port=0")
+    with frazil("serve", str(artifact), *ports, *flags, prefix=prefix, **environ) as server:
+        yield server
+
+
+@contextmanager
+def frazil(
+    *arguments: str, prefix: Sequence[str] = (), stdout: int | None = None, **environ: str
+) -> Iterator[Serving]:
+    """Start `frazil`; killed at the end of the block."""
     process = subprocess.Popen(
-        command,
+        [*prefix, sys.executable, "-m", "frazil_runtime", *arguments],
         env=os.environ | {"PYTHONPATH": str(RUNTIME)} | environ,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -66,5 +73,5 @@ def serving(
         watchdog.cancel()
         process.kill()
         process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()

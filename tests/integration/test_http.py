@@ -48,6 +48,11 @@ PREDICTIONS: dict[str, tuple[str, object, object]] = {
         {"inputs": {"x": [[1, 2]]}},
         {"outputs": {"y": [[2, 4]], "n": [0]}},
     ),
+    "rows by the model's label": (
+        "/v1/models/digits/labels/stable:predict",
+        {"instances": [[1, 2]]},
+        {"predictions": [{"y": [2, 4], "n": 0}]},
+    ),
     "the Open Inference Protocol by name": (
         "/v2/models/digits/infer",
         {"id": "a", "inputs": [X], "outputs": [{"name": "y"}]},
@@ -121,29 +126,29 @@ ANSWERS: dict[str, tuple[str, str, int, object]] = {
         404,
         {"error": "Servable not found for request: Specific(digits, 4)"},
     ),
-    "labels are none": (
-        "POST",
-        "/v1/models/digits/labels/stable:predict",
+    "the models of no name": (
+        "GET",
+        "/v1/models",
         400,
-        {"error": "Unrecognized servable version label: stable"},
+        {"error": "Missing model name in request."},
     ),
-    "classify comes later": (
+    "another label cannot be called": (
         "POST",
-        "/v1/models/digits:classify",
-        501,
-        {
-            "error": "the classify call is not implemented: use predict, it serves the same "
-            "signatures"
-        },
+        "/v1/models/digits/labels/canary:predict",
+        400,
+        {"error": "Unrecognized servable version label: canary"},
     ),
-    "regress comes later": (
+    "another label has no status": (
+        "GET",
+        "/v1/models/digits/labels/canary",
+        400,
+        {"error": "Unrecognized servable version label: canary"},
+    ),
+    "another model has no labels": (
         "POST",
-        "/v1/models/digits/versions/3:regress",
-        501,
-        {
-            "error": "the regress call is not implemented: use predict, it serves the same "
-            "signatures"
-        },
+        "/v1/models/cats/labels/stable:predict",
+        404,
+        {"error": "Servable not found for request: Latest(cats)"},
     ),
     "another model cannot be inferred with": (
         "POST",
@@ -336,9 +341,9 @@ async def test_every_prediction_is_counted() -> None:
         await client.post("/v2/models/digits/infer", json={"inputs": [X]})
     lines = site.metrics.render().decode().splitlines()
     for labels in (
-        'code="OK",protocol="tensorflow-serving",signature="serving_default"',
-        'code="INVALID_ARGUMENT",protocol="tensorflow-serving",signature=""',
-        'code="OK",protocol="open-inference",signature="serving_default"',
+        'code="OK",model="digits",protocol="tensorflow-serving",signature="serving_default"',
+        'code="INVALID_ARGUMENT",model="digits",protocol="tensorflow-serving",signature=""',
+        'code="OK",model="digits",protocol="open-inference",signature="serving_default"',
     ):
         assert f"frazil_requests_total{{{labels}}} 1.0" in lines
 

@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 
 from frazil_operator import names
 from frazil_operator.api import Acts, Model, Spec
-from frazil_operator.corev1 import Part
+from frazil_operator.corev1 import Part, bytes_of
 from frazil_operator.plan.freeze import freeze_hash, job_options
 from frazil_operator.revision import Artifact, revision_name
 
 ARTIFACT = Artifact("sha256-0", "s3://a/b")
+URI = {"uri": "s3://a/b"}
 
 
 def parsed(annotations: dict[str, str] | None = None, **spec: Any) -> Model:
@@ -69,6 +70,10 @@ def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> 
         ),
         pytest.param({"freeze": {"timeoutSeconds": 5}}, {"job"}, id="another timeout"),
         pytest.param({"serving": {"drainSeconds": 6}}, {"revision"}, id="other pods"),
+        pytest.param({"batching": {"maxBatchSize": 8}}, {"revision"}, id="larger runs"),
+        pytest.param({"batching": {"maxBatchSize": 32}}, set(), id="the same runs, written out"),
+        pytest.param({"queue": {"order": "Fifo"}}, set(), id="another order of the queue"),
+        pytest.param({"cache": {"outputs": {"mode": "Always"}}}, set(), id="another cache"),
         pytest.param({"replicas": 7}, set(), id="another size"),
         pytest.param({"rollout": {"maxSurge": 1}}, set(), id="another pace"),
         pytest.param({"service": {"type": "NodePort"}}, set(), id="another Service"),
@@ -136,13 +141,24 @@ def test_reading_and_writing_the_spec_changes_nothing(replicas: int, amount: int
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "field"),
+    ("spec", "field"),
     [
-        pytest.param({}, "uri", id="no checkpoint"),
-        pytest.param({"uri": "s3://a/b", "feeds": {"x": [1]}}, "feeds", id="a list as a constant"),
-        pytest.param({"uri": "s3://a/b", "format": "Onnx"}, "format", id="an unknown format"),
+        pytest.param({"checkpoint": {}}, "uri", id="no checkpoint"),
+        pytest.param({"checkpoint": URI | {"feeds": {"x": [1]}}}, "feeds", id="a constant list"),
+        pytest.param({"checkpoint": URI | {"format": "Onnx"}}, "format", id="an unknown format"),
+        pytest.param({"queue": {"maxBytes": "much"}}, "maxBytes", id="bytes that are no number"),
+        pytest.param({"queue": {"maxBytes": "-1Mi"}}, "maxBytes", id="less than no bytes"),
+        pytest.param({"batching": {"maxBatchSize": 0}}, "maxBatchSize", id="runs of no row"),
     ],
 )
-def test_what_cannot_be_read_is_named(checkpoint: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_read_is_named(spec: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError, match=field):
-        Spec.model_validate({"checkpoint": checkpoint})
+        Spec.model_validate({"checkpoint": URI} | spec)
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("64Mi", 64 * 2**20), ("1k", 1000), (4096, 4096), ("1e3", 1000), ("1.5", 2), (0, 0)],
+)
+def test_bytes_are_quantities_rounded_up(written: str | int, number: int) -> None:
+    assert bytes_of(written) == number

@@ -63,6 +63,7 @@ def test_the_schema_is_structural() -> None:
 
 def test_every_field_of_the_spec_is_described() -> None:
     own = [p for p in ALL if p.startswith(".spec.") and p.count(".") == 3 and "[]" not in p]
+    own += [p for p in ALL if p.startswith(".spec.cache.")]
     assert [path for path in own if "description" not in ALL[path]] == []
 
 
@@ -72,6 +73,24 @@ def test_every_field_of_the_spec_is_described() -> None:
         (".status", {"observedGeneration": -1}),
         (".spec.freeze.resources", {"requests": {"cpu": "500m", "memory": "1Gi"}}),
         (".spec.serving.resources", {"requests": {"cpu": "250m", "memory": "256Mi"}}),
+        (".spec.batching", {"maxBatchSize": 32, "maxDelayMilliseconds": 0}),
+        (
+            ".spec.queue",
+            {
+                "order": "SmallestFirst",
+                "agingSeconds": 5,
+                "maxWaitSeconds": 1,
+                "maxBytes": "256Mi",
+                "maxRequestBytes": "64Mi",
+            },
+        ),
+        (
+            ".spec.cache",
+            {
+                "inputs": {"maxBytes": "256Mi"},
+                "outputs": {"mode": "Accuracy", "maxBytes": "256Mi"},
+            },
+        ),
         (".spec.service", {"type": "ClusterIP", "annotations": {}, "labels": {}}),
         (
             ".spec.rollout",

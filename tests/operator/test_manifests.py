@@ -89,7 +89,7 @@ def test_pods_are_admitted_under_pod_security_restricted(toy: Toy, kind: str) ->
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert security["readOnlyRootFilesystem"] is True
-    allowed = {"emptyDir", "persistentVolumeClaim"}
+    allowed = {"configMap", "emptyDir", "persistentVolumeClaim"}
     assert all(volume.keys() - {"name"} <= allowed for volume in spec["volumes"])
 
 
@@ -119,6 +119,7 @@ def test_the_runtime_is_told_what_the_contract_says(toy: Toy) -> None:
         contract.ENV_CACHE_DIR: "/var/cache/frazil",
         contract.ENV_DRAIN_SECONDS: "5",
         contract.ENV_STORE_PREFIX: "default/demo",
+        contract.ENV_POLICY_FILE: "/etc/frazil/policy/policy.json",
         "A": "b",
     }
     reference = env[contract.ENV_CPU_REQUEST]["valueFrom"]["resourceFieldRef"]
@@ -142,8 +143,40 @@ def test_the_service_is_the_users_as_far_as_the_spec_says(toy: Toy) -> None:
     assert body["spec"]["type"] == "NodePort"
     assert body["metadata"]["labels"]["team"] == "x"
     assert body["metadata"]["annotations"]["a"] == "b"
-    (port,) = body["spec"]["ports"]
-    assert (port["port"], port["targetPort"]) == (80, "http")
+
+
+@pytest.mark.parametrize(
+    ("service", "http"),
+    [
+        pytest.param("digits", 80, id="where clients ask"),
+        pytest.param("digits-pods", contract.HTTP_PORT, id="where clients ask a pod itself"),
+    ],
+)
+def test_a_service_has_http_and_grpc(toy: Toy, service: str, http: int) -> None:
+    ports = {port["name"]: port for port in toy.objects["Service", service]["spec"]["ports"]}
+    assert {name: port["port"] for name, port in ports.items()} == {"http": http, "grpc": 9000}
+    assert ports["grpc"]["appProtocol"] == "kubernetes.io/h2c"
+    named = {port["name"]: port["containerPort"] for port in runtime(toy)["ports"]}
+    targets = {name: named[port["targetPort"]] for name, port in ports.items()}
+    assert targets == {"http": contract.HTTP_PORT, "grpc": contract.GRPC_PORT}
+
+
+def test_pods_read_the_policy_from_a_folder_that_need_not_be_there(toy: Toy) -> None:
+    (volume,) = (v for v in pod_specs(toy)["Deployment"]["volumes"] if v["name"] == "policy")
+    assert volume["configMap"] == {"name": "digits-policy", "optional": True}
+    (place,) = (m for m in runtime(toy)["volumeMounts"] if m["name"] == "policy")
+    assert "subPath" not in place  # such a file would never change
+    (file,) = toy.objects["ConfigMap", "digits-policy"]["data"]
+    env = {variable["name"]: variable.get("value") for variable in runtime(toy)["env"]}
+    assert env[contract.ENV_POLICY_FILE] == f"{place['mountPath']}/{file}"
+
+
+def test_a_pod_is_told_how_to_batch_where_that_is_not_the_default() -> None:
+    toy = Toy(model(batching={"maxBatchSize": 8}))
+    toy.settle()
+    env = {variable["name"]: variable.get("value") for variable in runtime(toy)["env"]}
+    said = contract.Batching.from_json(env[contract.ENV_BATCHING])
+    assert said == contract.Batching(max_batch_size=8)
 
 
 def test_the_headless_service_has_no_address_and_only_ready_pods(toy: Toy) -> None:

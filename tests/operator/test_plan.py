@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from datetime import timedelta
@@ -12,6 +13,7 @@ from fakes.toy import Toy, model
 from frazil_operator import names
 from frazil_operator.plan import plan
 from frazil_operator.settings import Settings
+from frazil_runtime import contract
 
 
 @pytest.fixture
@@ -62,6 +64,7 @@ def test_from_apply_to_ready() -> None:
         "SingleReplica",
     ]
     assert sorted(kind for kind, _ in toy.objects) == [
+        "ConfigMap",
         "ControllerRevision",
         "Deployment",
         "Job",
@@ -144,6 +147,25 @@ def test_upgrading_the_operator_restarts_nothing(toy: Toy) -> None:
     assert toy.look() == 0
 
 
+def test_a_revision_of_an_operator_that_knew_no_policy_stays_as_it_was_made(toy: Toy) -> None:
+    (revision,), (deployment,) = toy.kind("ControllerRevision"), toy.kind("Deployment")
+    template = revision["data"]["template"]
+    (container,) = template["spec"]["containers"]
+    for part in (container["env"], container["ports"], container["volumeMounts"]):
+        part[:] = [item for item in part if not of_a_policy(item)]
+    template["spec"]["volumes"] = [v for v in template["spec"]["volumes"] if not of_a_policy(v)]
+    deployment["spec"]["template"] = template
+    before = [copy.deepcopy(revision["data"]), copy.deepcopy(deployment["spec"])]
+    toy.change(queue={"order": "Fifo"})
+    toy.settle()
+    (revision,), (deployment,) = toy.kind("ControllerRevision"), toy.kind("Deployment")
+    assert [revision["data"], deployment["spec"]] == before
+
+
+def of_a_policy(item: dict[str, object]) -> bool:
+    return item["name"] in ("policy", "grpc", contract.ENV_POLICY_FILE)
+
+
 def test_the_next_revision_comes_with_the_new_runtime(toy: Toy) -> None:
     toy.settings = Settings(namespace="frazil", runtime_image="runtime:2", freezer_image="f:2")
     toy.checkpoint(2)
@@ -181,6 +203,9 @@ def test_other_pods_need_no_other_artifact(toy: Toy) -> None:
         pytest.param({"service": {"annotations": {"a": "b"}}}, id="service"),
         pytest.param({"rollout": {"maxSurge": 2}}, id="rollout"),
         pytest.param({"freeze": {"timeoutSeconds": 60}}, id="how to freeze"),
+        pytest.param({"queue": {"order": "Fifo"}}, id="queue"),
+        pytest.param({"cache": {"outputs": {"mode": "Off"}}}, id="cache"),
+        pytest.param({"batching": {"maxBatchSize": 32}}, id="batching as it is without a word"),
         pytest.param({"serving": {"drainSeconds": 5}}, id="a default written out"),
     ],
 )

@@ -95,7 +95,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("slow")
     signatures = {"serving_default": artifacts.one_to_one("x", "y", "int32", ())}
     samples = {"serving_default": {"x": np.int32(1)}}
-    artifacts.write_artifact(directory, build, signatures, samples=samples)
+    artifacts.write_artifact(directory, build, signatures, samples=samples, loops=True)
     return directory
 
 

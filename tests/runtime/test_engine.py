@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from fakes.sessions import MANIFEST, FakeSession
 
 from frazil_runtime.capi.library import TensorFlowError
-from frazil_runtime.engine import Array, Engine, InferRequest
+from frazil_runtime.contract import Batching, Policy
+from frazil_runtime.engine import Array, Engine, InferRequest, ModelEngine
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.manifest import Manifest, Signature, Tensor
 
-PAIR = Signature(
-    (Tensor("x", "x:0", "int32", (-1,)),),
-    (Tensor("double", "a:0", "int32", (-1,)), Tensor("square", "b:0", "int32", (-1,))),
-)
-MANIFEST = Manifest({"run": PAIR}, "run", {})
+POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
+CACHING = replace(POLICY, output_cache_mode="Always")
 
 
-class FakeSession:
-    """Computes 2x and x², one call at a time as ``before`` allows."""
+class Gate:
+    """Holds the runs of a session back, one by one."""
 
     def __init__(self) -> None:
-        self.seen: list[int] = []
-        self.before: Callable[[], object] = lambda: None
+        self._begun, self._open = threading.Semaphore(0), threading.Semaphore(0)
 
-    def run(self, signature: str, inputs: Sequence[Array]) -> list[Array]:
-        self.seen.append(int(inputs[0][0]))
-        self.before()
-        return [inputs[0] * 2, inputs[0] ** 2]
+    def __call__(self, rows: Array) -> None:
+        self._begun.release()
+        self._open.acquire()
+
+    async def begun(self, runs: int = 1) -> None:
+        for _ in range(runs):
+            await asyncio.to_thread(self._begun.acquire)
+
+    def open(self, runs: int = 1) -> None:
+        self._open.release(runs)
+
+
+@pytest.fixture
+def gate(engine: Engine) -> Iterator[Gate]:
+    """Opened at the end, whatever a test did: the engine's threads must come to an end."""
+    gate = Gate()
+    yield gate
+    gate.open(1000)
 
 
 @pytest.fixture
@@ -40,42 +52,124 @@ def session() -> FakeSession:
 
 
 @pytest.fixture
-async def engine(session: FakeSession) -> AsyncIterator[Engine]:
-    engine = Engine(MANIFEST, session)
+async def engine() -> AsyncIterator[Engine]:
+    engine = Engine(1, Batching(8), POLICY, clock=lambda: 0.0)
     yield engine
     engine.close()
 
 
-def request(value: int, *outputs: str) -> InferRequest:
-    return InferRequest("run", {"x": np.array([value], np.int32)}, outputs)
+@pytest.fixture
+def model(engine: Engine, session: FakeSession) -> ModelEngine:
+    """Its runs cost 1 ms and little more for 8 rows, so they go to the thread."""
+    model = engine.host("m", MANIFEST, lambda: session)
+    seconds = {rows: 0.001 + rows * 0.00001 for rows in engine.sizes}
+    costs = engine.dispatcher.costs
+    costs.seed((("m", "run"), ((),)), seconds)
+    costs.seed((("m", "single"), ((1,),)), {1: 0.001})
+    engine.warmed()
+    return model
 
 
-async def test_all_outputs_come_in_the_manifests_order(engine: Engine) -> None:
-    response = await engine.infer(request(3))
+def request(*values: int, **options: object) -> InferRequest:
+    inputs = {"x": np.array(values, np.int32)}
+    return InferRequest(**({"signature": "run", "inputs": inputs} | options))  # type: ignore[arg-type]
+
+
+def start(model: ModelEngine, *requests: InferRequest) -> list[asyncio.Task[list[int]]]:
+    async def double(asked: InferRequest) -> list[int]:
+        return (await model.infer(asked)).outputs["double"].tolist()  # type: ignore[no-any-return]
+
+    return [asyncio.create_task(double(asked)) for asked in requests]
+
+
+async def settle() -> None:
+    """Let everything happen that can: turns of the loop, no time."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_all_outputs_come_in_the_manifests_order(model: ModelEngine) -> None:
+    response = await model.infer(request(3))
     assert list(response.outputs) == ["double", "square"]
     assert response.outputs["square"].tolist() == [9]
+    assert response.cache == "off"
 
 
-async def test_asked_for_outputs_come_in_the_order_asked(engine: Engine) -> None:
-    assert list((await engine.infer(request(3, "square"))).outputs) == ["square"]
-    assert list((await engine.infer(request(3, "square", "double"))).outputs) == [
-        "square",
-        "double",
-    ]
+async def test_asked_for_outputs_come_in_the_order_asked(model: ModelEngine) -> None:
+    for outputs in (("square",), ("square", "double")):
+        assert tuple((await model.infer(request(3, outputs=outputs))).outputs) == outputs
 
 
 async def test_what_is_invalid_never_reaches_the_session(
-    engine: Engine, session: FakeSession
+    model: ModelEngine, session: FakeSession
 ) -> None:
     for bad in (
-        InferRequest("walk", {}),
-        InferRequest("run", {"x": np.zeros(1)}),
-        request(1, "cube"),
+        request(1, signature="walk"),
+        request(1, inputs={"x": np.zeros(1)}),
+        request(1, outputs=("cube",)),
     ):
         with pytest.raises(InferenceError) as caught:
-            await engine.infer(bad)
+            await model.infer(bad)
         assert caught.value.code is Code.INVALID_ARGUMENT
     assert session.seen == []
+    assert model.statistics.failed.count == 3
+
+
+async def test_what_gathers_while_a_run_is_under_way_goes_together(
+    model: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    first = start(model, request(1))
+    await gate.begun()
+    rest = start(model, *(request(value) for value in range(2, 15)))
+    await settle()
+    gate.open(4)
+    assert [await task for task in first + rest] == [[2 * value] for value in range(1, 15)]
+    # 13 rows: 8, then 4, then 1.
+    assert [len(rows) for rows in session.seen] == [1, 8, 4, 1]
+
+
+async def test_a_large_request_goes_through_in_parts_that_small_ones_overtake(
+    model: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    (large,) = start(model, request(*range(100, 116)))
+    await gate.begun()
+    (small,) = start(model, request(1))
+    await settle()
+    gate.open(3)
+    assert await small == [2]
+    assert await large == [2 * value for value in range(100, 116)]
+    assert [len(rows) for rows in session.seen] == [8, 8, 1]
+    assert session.seen[1] == [1, *range(108, 115)], "the small one came first"
+
+
+async def test_rows_of_a_graph_that_was_not_proved_batchable_stay_among_themselves(
+    model: ModelEngine, session: FakeSession
+) -> None:
+    tasks = start(model, *(request(value, value, signature="single") for value in (1, 2)))
+    assert [await task for task in tasks] == [[2, 2], [4, 4]]
+    assert session.seen == [[1, 1], [2, 2]]
+
+
+async def test_no_rows_at_all_are_run_alone(model: ModelEngine, session: FakeSession) -> None:
+    tasks = start(model, request(), request(1))
+    assert [await task for task in tasks] == [[], [2]]
+    assert sorted(map(len, session.seen)) == [0, 1]
+
+
+async def test_a_batch_may_wait_for_company_but_not_beyond_its_time() -> None:
+    engine, session = Engine(1, Batching(8, max_delay_milliseconds=30), POLICY), FakeSession()
+    model = engine.host("m", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(engine.sizes, 0.001))
+    tasks = start(model, request(1))
+    await settle()
+    assert session.seen == []
+    tasks += start(model, *(request(value) for value in range(2, 9)))
+    await asyncio.gather(*tasks)
+    assert [len(rows) for rows in session.seen] == [8], "a full batch goes at once"
+    assert (await model.infer(request(9))).outputs["double"].tolist() == [18]
+    engine.close()
 
 
 @pytest.mark.parametrize(
@@ -86,95 +180,386 @@ async def test_what_is_invalid_never_reaches_the_session(
         pytest.param(TensorFlowError(8, "bad"), Code.RESOURCE_EXHAUSTED, id="no memory in a run"),
         pytest.param(MemoryError("bad"), Code.RESOURCE_EXHAUSTED, id="no memory for an input"),
         pytest.param(TensorFlowError(1, "bad"), Code.CANCELLED, id="a session that was closed"),
-        pytest.param(TensorFlowError(9, "bad"), Code.FAILED_PRECONDITION, id="an empty table"),
-        pytest.param(TensorFlowError(20, "bad"), Code.INTERNAL, id="a code that is none"),
     ],
 )
 async def test_a_run_that_fails_is_answered_with_its_code(
-    engine: Engine, session: FakeSession, error: Exception, code: Code
+    model: ModelEngine, session: FakeSession, engine: Engine, error: Exception, code: Code
 ) -> None:
-    def fail() -> None:
+    def fail(rows: Array) -> None:
         raise error
 
     session.before = fail
     with pytest.raises(InferenceError, match="bad") as caught:
-        await engine.infer(request(1))
+        await model.infer(request(1))
     assert caught.value.code is code
-    assert engine.in_flight == 0
+    assert engine.dispatcher.in_flight == 0
 
 
-SERVED: dict[str, tuple[int, int]] = {
-    "CANCELLED": (1, 499),
-    "UNKNOWN": (2, 500),
-    "INVALID_ARGUMENT": (3, 400),
-    "DEADLINE_EXCEEDED": (4, 504),
-    "NOT_FOUND": (5, 404),
-    "ALREADY_EXISTS": (6, 409),
-    "PERMISSION_DENIED": (7, 403),
-    "RESOURCE_EXHAUSTED": (8, 429),
-    "FAILED_PRECONDITION": (9, 400),
-    "ABORTED": (10, 409),
-    "OUT_OF_RANGE": (11, 400),
-    "UNIMPLEMENTED": (12, 501),
-    "INTERNAL": (13, 500),
-    "UNAVAILABLE": (14, 503),
-    "DATA_LOSS": (15, 500),
-    "UNAUTHENTICATED": (16, 401),
-}
-
-
-@pytest.mark.parametrize("name", SERVED)
-async def test_a_models_own_error_has_the_status_that_tensorflow_serving_gives_it(
-    engine: Engine, session: FakeSession, name: str
-) -> None:
-    number, status = SERVED[name]
-
-    def fail() -> None:
-        raise TensorFlowError(number, "bad")
+async def test_a_bug_tells_the_client_nothing(model: ModelEngine, session: FakeSession) -> None:
+    def fail(rows: Array) -> None:
+        raise ZeroDivisionError("secret")
 
     session.before = fail
-    with pytest.raises(InferenceError) as caught:
-        await engine.infer(request(1))
-    assert (caught.value.code.name, caught.value.code.status) == (name, status)
+    with pytest.raises(InferenceError, match="internal error: see the log"):
+        await model.infer(request(1))
 
 
-async def test_the_event_loop_stays_free_and_runs_go_one_at_a_time(
-    engine: Engine, session: FakeSession
+async def test_one_bad_request_fails_alone(
+    model: ModelEngine, gate: Gate, session: FakeSession
 ) -> None:
-    started, go = threading.Semaphore(0), threading.Semaphore(0)
+    def fail_on_13(rows: Array) -> None:
+        gate(rows)
+        if 13 in rows:
+            raise TensorFlowError(3, "unlucky")
 
-    def hold() -> None:
-        started.release()
-        go.acquire()
+    session.before = fail_on_13
+    first = start(model, request(0))
+    await gate.begun()
+    rest = start(model, *(request(value) for value in range(10, 18)))
+    await settle()
+    gate.open(100)
+    results = await asyncio.gather(*first, *rest, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, InferenceError)]
+    assert [str(error) for error in failed] == ["unlucky"]
+    assert [result for result in results if isinstance(result, list)] == [
+        [0], [20], [22], [24], [28], [30], [32], [34],
+    ]  # fmt: skip
+    # Halves of halves: 8, then 4 and 4, 2 and 2, 1 and 1.
+    assert sorted(len(rows) for rows in session.seen[1:]) == [1, 1, 2, 2, 4, 4, 8]
 
-    session.before = hold
-    tasks = [asyncio.create_task(engine.infer(request(value))) for value in (1, 2)]
-    await asyncio.to_thread(started.acquire)  # the loop turns while the first one runs
-    assert session.seen == [1]
-    assert engine.in_flight == 2
-    go.release(2)
-    assert [(await task).outputs["double"].tolist() for task in tasks] == [[2], [4]]
-    assert engine.in_flight == 0
+
+async def test_an_error_that_is_not_the_inputs_is_everybodys(
+    model: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    def fail(rows: Array) -> None:
+        gate(rows)
+        raise TensorFlowError(13, "broken")
+
+    session.before = fail
+    tasks = start(model, request(1))
+    await gate.begun()
+    tasks += start(model, request(2), request(3))
+    await settle()
+    gate.open(2)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [str(result) for result in results] == ["broken"] * 3
+    assert len(session.seen) == 2
+
+
+async def test_running_again_gives_way_once_it_has_had_its_share(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    def fail_on_13(rows: Array) -> None:
+        gate(rows)
+        if 13 in rows:
+            raise TensorFlowError(3, "unlucky")
+
+    session.before = fail_on_13
+    tasks = start(model, request(0))
+    await gate.begun()
+    tasks += start(model, request(13), request(14))
+    await settle()
+    engine.dispatcher._seconds_again = 3600  # far beyond any share
+    gate.open()  # of the first one
+    await gate.begun()  # of the two together, which fail
+    tasks += start(model, request(1))
+    await settle()
+    gate.open(100)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert session.seen == [[0], [13, 14], [1], [13], [14]]
+
+
+async def test_the_event_loop_stays_free(
+    model: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    tasks = start(model, request(1), request(2))
+    await gate.begun()  # the loop turns while the run lasts
+    gate.open(2)
+    assert [await task for task in tasks] == [[2], [4]]
+
+
+async def test_what_is_quick_runs_on_the_event_loop_and_needs_no_slot(
+    gate: Gate, engine: Engine, session: FakeSession, model: ModelEngine
+) -> None:
+    session.before = gate
+    held = start(model, request(1))
+    await gate.begun()
+    quick_session, threads = FakeSession(), set()
+    quick_session.before = lambda rows: threads.add(threading.current_thread())
+    quick = engine.host("q", MANIFEST, lambda: quick_session)
+    engine.dispatcher.costs.seed((("q", "run"), ((),)), dict.fromkeys(engine.sizes, 1e-05))
+    tasks = start(quick, *(request(value) for value in range(8)))
+    assert [await task for task in tasks] == [[2 * value] for value in range(8)]
+    assert threads == {threading.main_thread()}
+    assert [len(rows) for rows in quick_session.seen] == [8], "what came in one turn is merged"
+    gate.open()
+    await asyncio.gather(*held)
 
 
 async def test_a_cancelled_caller_leaves_the_line_and_harms_nobody(
-    engine: Engine, session: FakeSession
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
 ) -> None:
-    started, go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        started.set()
-        go.wait()
-
-    session.before = hold
-    running, waiting, last = (
-        asyncio.create_task(engine.infer(request(value))) for value in (1, 2, 3)
-    )
-    await asyncio.to_thread(started.wait)
+    session.before = gate
+    running, waiting, last = start(model, request(1, signature="single"), request(2), request(3))
+    await gate.begun()
     for task in (running, waiting):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    go.set()
-    assert (await last).outputs["double"].tolist() == [6]
-    assert session.seen == [1, 3], "the one that had not begun was never run"
+    gate.open(2)
+    assert await last == [6]
+    assert session.seen == [[1], [3]], "the one that had not begun was never run"
+    assert engine.dispatcher.in_flight == 0
+
+
+async def test_whose_time_is_over_leaves_the_line(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    session.before = gate
+    (running,) = start(model, request(1))
+    await gate.begun()
+    (late,) = start(model, request(2, timeout=0.01))
+    with pytest.raises(InferenceError) as caught:
+        await late
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    gate.open()
+    assert await running == [2]
+    assert session.seen == [[1]]
+    with pytest.raises(InferenceError, match="over on arrival"):
+        await model.infer(request(3, timeout=0.0))
+
+
+async def test_too_much_work_is_refused_with_advice(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    engine.follow(replace(POLICY, max_wait_seconds=0.0035))
+    session.before = gate
+    tasks = start(model, request(0))
+    await gate.begun()
+    tasks += start(model, *(request(value, signature="single") for value in range(1, 6)))
+    await settle()
+    assert [task.done() for task in tasks] == [False] * 4 + [True] * 2
+    with pytest.raises(InferenceError, match="try again later") as caught:
+        tasks[-1].result()
+    assert caught.value.code is Code.RESOURCE_EXHAUSTED
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after >= 1
+    gate.open(4)
+    assert [await task for task in tasks[:4]] == [[0], [2], [4], [6]]
+    assert engine.dispatcher.refused == 2
+
+
+async def test_too_many_bytes_are_refused_before_they_are_read(
+    engine: Engine, model: ModelEngine
+) -> None:
+    engine.follow(replace(POLICY, max_bytes=10_000))
+    with engine.reserve("m", 100_000):  # alone, anything may come
+        with pytest.raises(InferenceError) as caught, engine.reserve("m", 1):
+            pass
+        assert caught.value.code is Code.RESOURCE_EXHAUSTED
+    with engine.reserve("m", 5_000), engine.reserve("m", None):
+        assert engine.bytes > 5_000
+    assert engine.bytes == 0
+
+
+# The output cache.
+
+
+@pytest.fixture
+def caching(engine: Engine, model: ModelEngine) -> ModelEngine:
+    engine.follow(CACHING)
+    return model
+
+
+async def test_the_same_again_comes_from_the_cache(
+    caching: ModelEngine, session: FakeSession
+) -> None:
+    first, second = await caching.infer(request(3)), await caching.infer(request(3))
+    assert (first.cache, second.cache) == ("miss", "hit")
+    assert first.outputs["square"].tolist() == second.outputs["square"].tolist() == [9]
+    only = await caching.infer(request(3, outputs=("double",)))
+    assert (only.cache, list(only.outputs)) == ("hit", ["double"]), "whole results are kept"
+    assert session.seen == [[3]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(request(4), id="another value"),
+        pytest.param(request(3, 3), id="another shape"),
+        pytest.param(request(3, stored=False), id="a request that asks for none"),
+    ],
+)
+async def test_another_request_is_run(
+    caching: ModelEngine, session: FakeSession, other: InferRequest
+) -> None:
+    await caching.infer(request(3))
+    assert (await caching.infer(other)).cache != "hit"
+    assert len(session.seen) == 2
+
+
+async def test_what_may_answer_differently_is_never_kept(
+    caching: ModelEngine, session: FakeSession
+) -> None:
+    for _ in range(2):
+        assert (await caching.infer(request(3, signature="single"))).cache == "off"
+    assert len(session.seen) == 2
+
+
+async def test_a_hundred_equal_requests_at_once_are_one_run(
+    caching: ModelEngine, session: FakeSession
+) -> None:
+    tasks = start(caching, *(request(7) for _ in range(100)))
+    assert [await task for task in tasks] == [[14]] * 100
+    assert session.seen == [[7]]
+
+
+async def test_the_first_ones_cancellation_harms_nobody(
+    caching: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    held = start(caching, request(0))
+    await gate.begun()
+    first, second = start(caching, request(7), request(7))
+    await settle()
+    first.cancel()
+    gate.open(2)
+    assert await second == [14]
+    await asyncio.gather(*held)
+    assert session.seen == [[0], [7]]
+
+
+async def test_a_run_that_nobody_waits_for_any_more_is_not_begun(
+    caching: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    session.before = gate
+    held = start(caching, request(0))
+    await gate.begun()
+    pair = start(caching, request(7), request(7))
+    await settle()
+    for task in pair:
+        task.cancel()
+    await settle()
+    gate.open()
+    await asyncio.gather(*held)
+    assert engine.dispatcher.in_flight == 0
+    assert session.seen == [[0]]
+
+
+async def test_each_waits_as_long_as_it_said(
+    caching: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    patient, hasty = start(caching, request(7), request(7, timeout=0.01))
+    await gate.begun()
+    with pytest.raises(InferenceError, match="time was over"):
+        await hasty
+    gate.open()
+    assert await patient == [14]
+
+
+async def test_errors_are_told_to_all_and_kept_for_nobody(
+    caching: ModelEngine, session: FakeSession
+) -> None:
+    def fail(rows: Array) -> None:
+        raise TensorFlowError(3, "bad")
+
+    session.before = fail
+    results = await asyncio.gather(*start(caching, request(7), request(7)), return_exceptions=True)
+    assert [str(result) for result in results] == ["bad", "bad"]
+    session.before = lambda rows: None
+    assert (await caching.infer(request(7))).cache == "miss"
+
+
+async def test_a_new_epoch_forgets_all_and_keeps_out_what_was_under_way(
+    caching: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    await caching.infer(request(3))
+    session.before = gate
+    late = start(caching, request(7))
+    await gate.begun()
+    engine.follow(replace(CACHING, epoch=1))
+    gate.open(3)
+    await asyncio.gather(*late)
+    assert (await caching.infer(request(7))).cache == "miss"
+    assert (await caching.infer(request(3))).cache == "miss"
+
+
+async def test_a_refusal_is_told_and_kept_for_nobody(
+    caching: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    engine.follow(replace(CACHING, max_wait_seconds=0.0))
+    session.before = gate
+    held = start(caching, request(0))
+    await gate.begun()
+    for _ in range(2):
+        with pytest.raises(InferenceError) as caught:
+            await caching.infer(request(1))
+        assert caught.value.code is Code.RESOURCE_EXHAUSTED
+    gate.open(2)
+    await asyncio.gather(*held)
+    engine.follow(CACHING)
+    assert (await caching.infer(request(1))).cache == "miss"
+
+
+# Runs that never end.
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[Engine]:
+    engine = Engine(1, Batching(8), POLICY, endless_seconds=0.01)
+    yield engine
+    engine.close()
+
+
+def hang_on_13(session: FakeSession, also: Callable[[Array], object] = lambda rows: None) -> None:
+    def before(rows: Array) -> None:
+        also(rows)
+        if 13 in rows:
+            session.hang(rows)
+
+    session.before = before
+
+
+async def test_a_run_that_never_ends_is_ended_and_its_company_runs_alone(
+    impatient: Engine, gate: Gate
+) -> None:
+    sessions: list[FakeSession] = []
+
+    def make() -> FakeSession:
+        sessions.append(FakeSession())
+        hang_on_13(sessions[-1], gate if len(sessions) == 1 else lambda rows: None)
+        return sessions[-1]
+
+    model = impatient.host("m", MANIFEST, make)
+    impatient.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(impatient.sizes, 0.001))
+    tasks = start(model, request(0))
+    await gate.begun()
+    tasks += start(model, request(12), request(13), request(14), request(15))
+    await settle()
+    gate.open(2)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [result for result in results if isinstance(result, list)] == [[0], [24], [28], [30]]
+    (error,) = (result for result in results if isinstance(result, InferenceError))
+    assert error.code is Code.DEADLINE_EXCEEDED
+    assert "came to no end" in str(error)
+    # The batch's end cost a session, and so did the culprit's second try.
+    assert len(sessions) == 3
+    alone = sorted(rows for session in sessions[1:] for rows in session.seen)
+    assert alone == [[12], [13], [14], [15]]
+    assert (await model.infer(request(5))).outputs["double"].tolist() == [10]
+
+
+async def test_other_models_do_not_notice_a_run_that_never_ends(impatient: Engine) -> None:
+    hanging = impatient.host("h", MANIFEST, FakeSession)
+    hang_on_13(hanging.hosted.session)  # type: ignore[arg-type]
+    other_session = FakeSession()
+    other = impatient.host("o", MANIFEST, lambda: other_session)
+    (bad,) = start(hanging, request(13))
+    await settle()
+    (good,) = start(other, request(1))
+    assert await good == [2]
+    with pytest.raises(InferenceError):
+        await bad
+    assert not other_session.closed.is_set()

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
+from frazil_runtime.contract import Policy
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import Metrics
+from frazil_runtime.policies import Policies
 from frazil_runtime.transport import admin
 from frazil_runtime.transport.admin import AdminApp
+
+
+def port(lifecycle: Lifecycle) -> AdminApp:
+    return AdminApp(lifecycle, Metrics(), Policies(Policy(), lambda _: None), None)
 
 
 async def get(app: AdminApp, path: str) -> tuple[int, str]:
@@ -43,14 +49,14 @@ async def test_readiness_while(
     monkeypatch.setattr(admin, "PATIENCE", 0)
     lifecycle = Lifecycle()
     lifecycle.enter(state)
-    app = AdminApp(lifecycle, Metrics())
+    app = port(lifecycle)
     assert await get(app, "/readyz") == (status, text)
     assert await get(app, "/healthz") == (200, "ok\n")
 
 
 async def test_a_probe_that_comes_early_is_answered_at_readiness() -> None:
     lifecycle = Lifecycle()
-    probe = asyncio.create_task(get(AdminApp(lifecycle, Metrics()), "/readyz"))
+    probe = asyncio.create_task(get(port(lifecycle), "/readyz"))
     await asyncio.sleep(0)
     assert not probe.done()
     lifecycle.enter(State.READY)
@@ -58,13 +64,13 @@ async def test_a_probe_that_comes_early_is_answered_at_readiness() -> None:
 
 
 async def test_metrics_are_there_before_the_model_is() -> None:
-    status, text = await get(AdminApp(Lifecycle(), Metrics()), "/metrics")
+    status, text = await get(port(Lifecycle()), "/metrics")
     assert status == 200
     assert "frazil_ready 0.0" in text
 
 
 async def test_other_paths_are_answered_with_those_there_are() -> None:
-    assert await get(AdminApp(Lifecycle(), Metrics()), "/") == (
+    assert await get(port(Lifecycle()), "/") == (
         404,
-        "the admin port has /healthz /readyz /metrics\n",
+        "the admin port has /healthz /readyz /metrics /policy\n",
     )

@@ -36,6 +36,16 @@ def _status(line: str) -> exceptions.BaseError:
         pytest.param(
             _status("301 Moved Permanently"), Failure.REFUSED, id="a bucket of another region"
         ),
+        pytest.param(
+            exceptions.GenericError("Header: Content-Length Header missing from response"),
+            Failure.UNREADABLE,
+            id="a server that does not say how long a file is",
+        ),
+        pytest.param(
+            exceptions.InvalidPathError("non-unicode characters"),
+            Failure.UNREADABLE,
+            id="a name that is not UTF-8",
+        ),
         pytest.param(_status("400 Bad Request"), Failure.REFUSED, id="a malformed request"),
         pytest.param(_status("429 Too Many Requests"), Failure.UNAVAILABLE, id="throttled"),
         pytest.param(_status("503 Slow Down"), Failure.UNAVAILABLE, id="overloaded"),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from frazil_operator import names, rollout, status
 from frazil_operator.api import Model
 from frazil_operator.observed import Object, Observed, Plan, Ref
-from frazil_operator.plan import network, serving
+from frazil_operator.plan import network, policy, serving
 from frazil_operator.plan.children import Children
 from frazil_operator.plan.conflict import conflict
 from frazil_operator.plan.decision import Decision, decide
@@ -37,7 +37,7 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
     return Plan(
-        apply=tuple(_apply(decision)),
+        apply=tuple(_apply(decision, children, observed)),
         delete=(*decision.freezing.delete, *_delete(decision, children)),
         status=after,
         events=story(before, after, first=_is_first(decision)),
@@ -53,13 +53,15 @@ def refusal(observed: Observed, reason: str, message: str, *, final: bool = True
     return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
 
 
-def _apply(decision: Decision) -> Iterator[Object]:
-    """The children that shall be. Memory first, then who is selected, then how many serve."""
+def _apply(decision: Decision, children: Children, observed: Observed) -> Iterator[Object]:
+    """The children that shall be. Memory first, then what pods are told, then who is selected, then
+    how many serve."""
     model, step = decision.model, decision.step
     gone = {revision.name for revision in _expired(decision)}
     for revision in decision.revisions.values():
         if revision.name not in gone:
             yield serving.controller_revision(model, revision)
+    yield policy.config_map(model, children.policy, observed.now)
     yield network.service(model, step.traffic)
     yield network.headless(model, step.traffic)
     yield network.disruption_budget(model)

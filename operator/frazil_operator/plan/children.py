@@ -22,6 +22,7 @@ class Children:
     revisions: Mapping[str, Revision]
     deployments: Mapping[str, Object]
     service: Object | None
+    policy: Object | None
     pods: Mapping[str, tuple[Object, ...]]
 
     @classmethod
@@ -32,12 +33,15 @@ class Children:
         def kind(which: str) -> Iterable[Object]:
             return (body for body in own if body["kind"] == which)
 
-        services = (s for s in kind("Service") if s["metadata"]["name"] == model.name)
+        def named(which: str, name: str) -> Object | None:
+            return next((body for body in kind(which) if body["metadata"]["name"] == name), None)
+
         return cls(
             jobs=tuple(kind("Job")),
             revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
             deployments={names.revision_of(d["metadata"]["name"]): d for d in kind("Deployment")},
-            service=next(services, None),
+            service=named("Service", names.service(model.name)),
+            policy=named("ConfigMap", names.policy(model.name)),
             pods=_by_revision(model, observed),
         )
 

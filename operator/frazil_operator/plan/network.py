@@ -12,6 +12,7 @@ from frazil_operator.rollout import Traffic
 from frazil_runtime import contract
 
 HTTP = 80
+H2C = "kubernetes.io/h2c"  # for proxies and meshes: gRPC without TLS
 
 
 def service(model: Model, traffic: Traffic | None) -> dict[str, Any]:
@@ -21,11 +22,10 @@ def service(model: Model, traffic: Traffic | None) -> dict[str, Any]:
     """
     stable = {names.STABLE: traffic.stable} if traffic else {}
     said = model.spec.service
-    port = {"name": "http", "port": HTTP, "targetPort": "http", "protocol": "TCP"}
     return child(
         model,
         names.Child("v1", "Service", names.service(model.name)),
-        {"spec": {"type": said.type, "selector": _selector(model, traffic), "ports": [port]}},
+        {"spec": {"type": said.type, "selector": _selector(model, traffic), "ports": _ports(HTTP)}},
         labels=said.labels,
         annotations=dict(said.annotations) | stable,
     )
@@ -33,12 +33,6 @@ def service(model: Model, traffic: Traffic | None) -> dict[str, Any]:
 
 def headless(model: Model, traffic: Traffic | None) -> dict[str, Any]:
     """The pods' own addresses, for clients that balance themselves."""
-    port = {
-        "name": "http",
-        "port": contract.HTTP_PORT,
-        "targetPort": "http",
-        "protocol": "TCP",
-    }
     return child(
         model,
         names.Child("v1", "Service", names.headless(model.name)),
@@ -48,7 +42,7 @@ def headless(model: Model, traffic: Traffic | None) -> dict[str, Any]:
                 "clusterIP": "None",
                 "publishNotReadyAddresses": False,
                 "selector": _selector(model, traffic),
-                "ports": [port],
+                "ports": _ports(contract.HTTP_PORT),
             }
         },
     )
@@ -80,6 +74,16 @@ def traffic(service: Object | None) -> Traffic | None:
     if names.STABLE in annotations:
         return Traffic(annotations[names.STABLE], wide=True)
     return None
+
+
+def _ports(http: int) -> list[dict[str, Any]]:
+    """Both protocols, at the pods' ports by name: a revision made before there was one has no part
+    in it."""
+    grpc = {"name": "grpc", "port": contract.GRPC_PORT, "targetPort": "grpc", "protocol": "TCP"}
+    return [
+        {"name": "http", "port": http, "targetPort": "http", "protocol": "TCP"},
+        grpc | {"appProtocol": H2C},
+    ]
 
 
 def _selector(model: Model, traffic: Traffic | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model, Serving
+from frazil_operator.plan import policy
 from frazil_operator.plan.parts import (
     CONTAINER_SECURITY,
     TMP,
@@ -22,6 +23,7 @@ from frazil_runtime import contract
 
 CONTAINER = "runtime"
 CACHE_DIR = "/var/cache/frazil"
+POLICY_DIR = "/etc/frazil/policy"
 
 
 def pod_template(
@@ -36,7 +38,16 @@ def pod_template(
         | {
             "terminationGracePeriodSeconds": serving.termination_grace_period_seconds,
             "containers": [_container(model, revision, number, artifact, settings)],
-            "volumes": [{"name": "cache", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
+            "volumes": [
+                {"name": "cache", "emptyDir": {}},
+                {"name": "tmp", "emptyDir": {}},
+                # As a folder: a file that is mounted by subPath never changes. Without it, too, a
+                # pod starts and serves.
+                {
+                    "name": "policy",
+                    "configMap": {"name": names.policy(model.name), "optional": True},
+                },
+            ],
         },
     }
 
@@ -103,6 +114,8 @@ def _container(
         contract.ENV_CACHE_DIR: CACHE_DIR,
         contract.ENV_DRAIN_SECONDS: str(serving.drain_seconds),
         contract.ENV_STORE_PREFIX: f"{settings.cluster}/{model.namespace}",
+        contract.ENV_POLICY_FILE: f"{POLICY_DIR}/{policy.FILE}",
+        **_batching(model),
     }
     own = serving.model_dump(mode="json", by_alias=True, exclude_none=True, include={"env"})
     return {
@@ -114,6 +127,7 @@ def _container(
         "envFrom": [{"secretRef": {"name": names.STORE_READ}}],
         "ports": [
             {"name": "http", "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": contract.GRPC_PORT, "protocol": "TCP"},
             {"name": "admin", "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
         ],
         "resources": serving.resources.model_dump(by_alias=True, exclude_none=True),
@@ -121,8 +135,19 @@ def _container(
         "livenessProbe": _probe(contract.LIVE_PATH, period=10, failures=6),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [mount("cache", CACHE_DIR), mount("tmp", TMP)],
+        "volumeMounts": [
+            mount("cache", CACHE_DIR),
+            mount("tmp", TMP),
+            mount("policy", POLICY_DIR) | {"readOnly": True},
+        ],
     }
+
+
+def _batching(model: Model) -> dict[str, str]:
+    """How runs are made up, where that is not as the runtime does it unasked."""
+    said = model.spec.batching
+    batching = contract.Batching(said.max_batch_size, said.max_delay_milliseconds)
+    return {} if batching == contract.Batching() else {contract.ENV_BATCHING: batching.to_json()}
 
 
 def _cpu_request() -> dict[str, Any]:

@@ -6,6 +6,8 @@ An output may be a constant of the model or an input itself, and a view of it ou
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,24 @@ from frazil_runtime.capi.library import Library
 Array = npt.NDArray[Any]
 
 
-def new_tensor(library: Library, dtype: dtypes.DType, array: Array) -> tuple[int, object]:
-    """A TF_Tensor with the array's elements, and what must live as long as it does.
+def new_tensor(
+    library: Library, dtype: dtypes.DType, arrays: Sequence[Array]
+) -> tuple[int, object]:
+    """A TF_Tensor with the arrays' rows below each other, and what must live as long as it does.
 
-    ``array`` has dtype's numpy type and a shape that ``validation.check_shape`` accepts: a rank
-    over 254 or an overflowing product would abort the process. The caller deletes the tensor.
+    Each array has dtype's numpy type and a shape that ``validation.check_shape`` accepts: a rank
+    over 254 or an overflowing product would abort the process. Of several, the shapes differ in
+    the first dimension alone; a sole one may have any rank. The caller deletes the tensor.
     MemoryError where TensorFlow's allocator has no room.
     """
+    shape = arrays[0].shape
+    if len(arrays) > 1:
+        shape = (sum(map(len, arrays)), *shape[1:])
     if dtype.is_string:
-        cells, text = strings.encode(array.ravel().tolist())
-        return _allocate(library, dtype, array.shape, cells), text
-    return _allocate(library, dtype, array.shape, array), None
+        texts = chain.from_iterable(array.ravel().tolist() for array in arrays)
+        cells, text = strings.encode(list(texts))
+        return _allocate(library, dtype, shape, (cells,)), text
+    return _allocate(library, dtype, shape, arrays), None
 
 
 def read_tensor(library: Library, tensor: int) -> Array:
@@ -46,19 +55,25 @@ def read_tensor(library: Library, tensor: int) -> Array:
     return array
 
 
-def _allocate(library: Library, dtype: dtypes.DType, shape: tuple[int, ...], content: Array) -> int:
-    """A new tensor of ``shape`` with the bytes of ``content``, in C order.
+def _allocate(
+    library: Library, dtype: dtypes.DType, shape: tuple[int, ...], contents: Sequence[Array]
+) -> int:
+    """A new tensor of ``shape`` with the bytes of ``contents``, one after the other, in C order.
 
     Nothing may fail between allocating and filling: deleting unwritten string cells is a crash.
     The length given is exact, since TensorFlow takes a longer one without a word.
     """
     dims = (ctypes.c_int64 * len(shape))(*shape)
-    tensor: int | None = library.TF_AllocateTensor(dtype.enum, dims, len(shape), content.nbytes)
+    size = sum(content.nbytes for content in contents)
+    tensor: int | None = library.TF_AllocateTensor(dtype.enum, dims, len(shape), size)
     if tensor is None:
-        raise MemoryError(f"TensorFlow could not allocate {content.nbytes} bytes")
-    if content.nbytes:
-        memory = _memory(library, tensor)
-        np.copyto(memory.view(content.dtype).reshape(content.shape), content)
+        raise MemoryError(f"TensorFlow could not allocate {size} bytes")
+    if size:
+        memory, start = _memory(library, tensor), 0
+        for content in contents:
+            end = start + content.nbytes
+            np.copyto(memory[start:end].view(content.dtype).reshape(content.shape), content)
+            start = end
     return tensor
 
 

@@ -22,27 +22,36 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Make a checkpoint an artifact that `frazil serve` serves. Credentials come "
         "from the provider's own environment variables, such as AWS_ACCESS_KEY_ID.",
     )
-    freeze.add_argument(
+    add_options(freeze)
+    freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
+    freeze.set_defaults(run=_freeze)
+    stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
+    stage.add_argument("stage", choices=contract.STAGES)
+    stage.set_defaults(run=_stage)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What to freeze and how: the arguments from which a FreezeRequest is made."""
+    parser.add_argument(
         "uri",
         help="s3://, gs://, az://, https:// or a path: a TF1 checkpoint's prefix, a "
         "SavedModel's directory, a .keras file or a frozen .pb",
     )
-    freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
-    freeze.add_argument(
+    parser.add_argument(
         "--inputs",
         type=aliases,
         default={},
         metavar="ALIAS=NODE,…",
         help="the inputs' names and nodes (default: the signature's)",
     )
-    freeze.add_argument(
+    parser.add_argument(
         "--outputs",
         type=aliases,
         default={},
         metavar="[ALIAS=]NODE,…",
         help="likewise; a bare checkpoint needs them",
     )
-    freeze.add_argument(
+    parser.add_argument(
         "--feed",
         type=feed,
         action="append",
@@ -50,13 +59,36 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="NAME=VALUE",
         help="a placeholder that becomes a constant, as keep_prob=1.0; may be repeated",
     )
-    freeze.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
-    freeze.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
-    freeze.add_argument("--samples", default="", help="an npz of real inputs for the proof")
-    freeze.set_defaults(run=_freeze)
-    stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
-    stage.add_argument("stage", choices=contract.STAGES)
-    stage.set_defaults(run=_stage)
+    parser.add_argument(
+        "--image",
+        type=image,
+        action="append",
+        default=[],
+        metavar="NAME=HEIGHTxWIDTHxCHANNELS[,scale=…][,mean=…][,std=…]",
+        help="an input that clients may give as JPEG or PNG: it becomes (pixel - mean) * scale / "
+        "std; mean and std are one number or one a channel, as mean=124:117:104; may be repeated",
+    )
+    parser.add_argument("--signature", default="serving_default", help="(default: %(default)s)")
+    parser.add_argument(
+        "--tag",
+        action="append",
+        metavar="TAG",
+        help="of the SavedModel's graph; may be repeated (default: serve)",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="Auto", help="(default: %(default)s)")
+    parser.add_argument("--samples", default="", help="an npz of real inputs for the proof")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-4,
+        help="how far answers may differ, relative and absolute (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--no-optimize",
+        dest="optimize",
+        action="store_false",
+        help="leave the graph as it is but for its variables",
+    )
 
 
 def aliases(text: str) -> dict[str, str]:
@@ -81,6 +113,25 @@ def feed(text: str) -> tuple[str, FeedValue]:
     except ValueError:
         parsed = value
     return name, parsed if isinstance(parsed, bool | int | float | str) else value
+
+
+def image(text: str) -> tuple[str, dict[str, Any]]:
+    """``x=8x9x3,scale=0.5,mean=1:2:3`` → ``("x", {"height": 8, …, "mean": [1, 2, 3]})``."""
+    name, _, rest = text.partition("=")
+    size, *options = rest.split(",")
+    try:
+        height, width, channels = map(int, size.split("x"))
+        record: dict[str, Any] = {"height": height, "width": width, "channels": channels}
+        for option in options:
+            field, _, numbers = option.partition("=")
+            values = [float(number) for number in numbers.split(":")]
+            record[field] = values if len(values) > 1 else values[0]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not name=heightxwidthxchannels, then scale=, mean= or std= with a number "
+            "or one for each channel, as image=224x224x3,scale=0.0078,mean=127.5"
+        ) from None
+    return name, record
 
 
 def _freeze(arguments: argparse.Namespace) -> int:

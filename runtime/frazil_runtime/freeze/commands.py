@@ -20,7 +20,17 @@ from frazil_runtime.transfer import size
 
 def freeze(arguments: argparse.Namespace) -> int:
     """Run `frazil freeze`; returns an Exit."""
-    request = FreezeRequest(
+    request = requested(arguments)
+
+    def work() -> None:
+        sys.stdout.write(summary(local.freeze(request, arguments.output, os.environ, say)))
+
+    return _guarded(work, lambda _: None)
+
+
+def requested(arguments: argparse.Namespace) -> FreezeRequest:
+    """What the arguments of `frazil freeze` ask for."""
+    return FreezeRequest(
         uri=arguments.uri,
         format=arguments.format,
         inputs=arguments.inputs,
@@ -28,12 +38,11 @@ def freeze(arguments: argparse.Namespace) -> int:
         feeds=dict(arguments.feed),
         samples=arguments.samples,
         signature=arguments.signature,
+        images=dict(arguments.image),
+        tags=tuple(arguments.tag or FreezeRequest("").tags),
+        optimize=arguments.optimize,
+        tolerance=arguments.tolerance,
     )
-
-    def work() -> None:
-        sys.stdout.write(summary(local.freeze(request, arguments.output, os.environ, say)))
-
-    return _guarded(work, lambda _: None)
 
 
 def stage(arguments: argparse.Namespace) -> int:

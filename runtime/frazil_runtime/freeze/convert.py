@@ -10,8 +10,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from frazil_runtime.contract import Exit
-from frazil_runtime.freeze import artifact
+from frazil_runtime.freeze import artifact, images
 from frazil_runtime.freeze.graph import freeze
+from frazil_runtime.freeze.image_graph import preprocessing
 from frazil_runtime.freeze.load import load
 from frazil_runtime.freeze.original import Original
 from frazil_runtime.freeze.proof import prove
@@ -29,7 +30,7 @@ def convert(
     progress: Progress,
     samples: Path | None = None,
 ) -> Manifest:
-    """Freeze ``source`` into the directory ``destination``: graph, warm-up, assets, manifest.
+    """Freeze ``source`` into the directory ``destination``: graphs, warm-up, assets, manifest.
 
     ``source`` is a checkpoint's prefix, a SavedModel's directory, or a file; ``samples`` the npz
     that ``request.samples`` names, fetched. Equal arguments make equal bytes. Raises FreezeError
@@ -62,6 +63,7 @@ def _convert(
     samples: Path | None,
 ) -> Manifest:
     tf.get_logger().setLevel("ERROR")
+    specs = images.read(request)
     with tempfile.TemporaryDirectory() as scratch:
         progress(f"loading {source.name}")
         meta = load(source, request, Path(scratch))
@@ -73,5 +75,6 @@ def _convert(
             progress("proving that the frozen graph answers as the original")
             given = collect(source, samples, frozen.signatures)
             proved = prove(original, frozen, given, request)
+        prepared = preprocessing(specs, proved.frozen.signatures, request.optimize)
         progress("writing the artifact")
-        return artifact.write(proved, destination)
+        return artifact.write(proved, destination, prepared)

@@ -48,7 +48,7 @@ class Frozen:
 
 
 def freeze(original: Original, limit: int = PROTOBUF_LIMIT) -> Frozen:
-    """The original's graph with its variables' values in it.
+    """The original's graph with its variables' values in it; this is when the original gets them.
 
     Raises FreezeError: MODEL_TOO_LARGE where the constants would exceed ``limit`` bytes,
     UNSUPPORTED_MODEL where the default signature cannot be served; others that cannot are left out.
@@ -62,6 +62,8 @@ def freeze(original: Original, limit: int = PROTOBUF_LIMIT) -> Frozen:
         )
     signatures = {n: s for n, s in original.signatures.items() if n not in unsupported}
     fetched = _tensor_nodes(signatures)
+    _check_size(prune(graph, fetched), limit)
+    original.restore()
     graph, initialization = with_initializers(graph, original, fetched, meta.initialization)
     graph = prune(graph, [*fetched, *initialization])
     _check_size(graph, limit)
@@ -105,7 +107,7 @@ def _refusals(graph: GraphDef, signatures: Mapping[str, Signature]) -> dict[str,
 
 
 def _check_size(graph: GraphDef, limit: int) -> None:
-    """Before anything that large is made: serialising it would abort the process."""
+    """Before anything that large is read or made: serialising it would abort the process."""
     size = 0
     for node in graph.node:
         if node.op in _VARIABLES:

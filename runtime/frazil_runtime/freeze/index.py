@@ -33,6 +33,8 @@ def index_key(checkpoint: str, samples: str, request: FreezeRequest, freezer: st
     SHA-256 of the samples' file or "".
     """
     options = {name: value for name, value in asdict(request).items() if name not in _ELSEWHERE}
+    if not request.images:
+        del options["images"]  # what was frozen before there were any keeps its key
     record = {
         "checkpoint": checkpoint,
         "samples": samples,

@@ -34,13 +34,17 @@ Files = Mapping[str, Entry]  # by the names that the digest covers
 def checkpoint(uri: str, name: str, siblings: Iterable[Entry]) -> Files:
     """The files of the TF1 checkpoint ``name`` among what lies beside them; empty where none does.
 
-    Raises FreezeError (INVALID_CHECKPOINT) where a part is missing.
+    In the old format (V1) all variables are in one file that has the very name. Raises
+    FreezeError (INVALID_CHECKPOINT) where a part is missing.
     """
+    beside = {entry.key: entry for entry in siblings}
     parts = {
-        entry.key: entry
-        for entry in siblings
-        if (match := _PART.fullmatch(entry.key)) and match["stem"] == name
+        key: entry
+        for key, entry in beside.items()
+        if (match := _PART.fullmatch(key)) and match["stem"] == name
     }
+    if parts.keys() == {f"{name}.meta"} and name in beside:
+        return parts | {name: beside[name]}
     if not parts:
         return {}
     counts = {int(m["shards"]) for key in parts if (m := _PART.fullmatch(key)) and m["shards"]}

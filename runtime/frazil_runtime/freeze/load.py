@@ -27,7 +27,13 @@ _LOADERS: Final[dict[str, Loader]] = {
     "Keras": load_keras,
 }
 _DEFAULT: Final = "serving_default"
-_SUFFIXES: Final = {".keras": "Keras", ".h5": "Keras", ".hdf5": "Keras", ".pb": "FrozenGraph"}
+_SUFFIXES: Final = {
+    ".keras": "Keras",
+    ".h5": "Keras",
+    ".hdf5": "Keras",
+    ".pb": "FrozenGraph",
+    ".pbtxt": "FrozenGraph",
+}
 
 
 def load(source: Path, request: FreezeRequest, scratch: Path) -> MetaGraph:

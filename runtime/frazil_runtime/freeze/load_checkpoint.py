@@ -73,15 +73,24 @@ def tables(meta: MetaGraphDef) -> tuple[str, ...]:
 def _assets(meta: MetaGraphDef, directory: Path) -> dict[str, Path]:
     """The files that the graph's tables read, where they lie beside the checkpoint.
 
-    A path of the machine that trained is never followed: it is another file here, or none.
+    A path of the machine that trained is never followed: it is another file here, or none. Raises
+    FreezeError (UNSUPPORTED_MODEL) where two of them could only lie beside it under one name.
     """
     tensors = list(meta.collection_def["asset_filepaths"].node_list.value)
     constants = {f"{node.name}:0": node for node in meta.graph_def.node if node.op == "Const"}
-    found = {}
+    found: dict[str, Path] = {}
+    meant: dict[Path, str] = {}
     for tensor in tensors:
         if tensor in constants:
-            value = tf.make_ndarray(constants[tensor].attr["value"].tensor).item()
-            path = directory / Path(value.decode()).name
+            value = tf.make_ndarray(constants[tensor].attr["value"].tensor).item().decode()
+            path = directory / Path(value).name
+            if meant.setdefault(path, value) != value:
+                raise FreezeError(
+                    Exit.UNSUPPORTED_MODEL,
+                    f"tables are filled from {meant[path]} and from {value}, and only one of them "
+                    f"can be {path.name} beside the checkpoint: export a SavedModel, which takes "
+                    "both along",
+                )
             if path.is_file():
                 found[tensor] = path
     return found

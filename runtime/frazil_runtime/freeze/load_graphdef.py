@@ -1,4 +1,4 @@
-"""Frozen GraphDefs (``.pb``): every variable is a constant already."""
+"""Frozen GraphDefs (``.pb``, ``.pbtxt``): every variable is a constant already."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from frazil_runtime.contract import Exit
+from frazil_runtime.freeze import protobuf
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.names import candidates
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -20,7 +21,7 @@ def load_graphdef(path: Path, request: FreezeRequest) -> MetaGraph:
     outputs are given.
     """
     try:
-        graph = GraphDef.FromString(path.read_bytes())
+        graph = protobuf.read(path, GraphDef)
     except DecodeError as error:
         raise FreezeError(
             Exit.INVALID_CHECKPOINT,

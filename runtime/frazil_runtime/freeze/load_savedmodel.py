@@ -15,8 +15,9 @@ from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from frazil_runtime.contract import Exit
-from frazil_runtime.freeze import signatures
+from frazil_runtime.freeze import protobuf, signatures
 from frazil_runtime.freeze.graphdef import node_name
+from frazil_runtime.freeze.listing import SAVED_MODEL
 from frazil_runtime.freeze.load_checkpoint import saver, tables
 from frazil_runtime.freeze.metagraph import MetaGraph
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -54,17 +55,17 @@ def load_savedmodel(directory: Path, request: FreezeRequest) -> MetaGraph:
 
 
 def _parse(directory: Path) -> SavedModel:
-    path = directory / "saved_model.pb"
-    try:
-        return SavedModel.FromString(path.read_bytes())
-    except FileNotFoundError as error:
+    path = next((p for name in SAVED_MODEL if (p := directory / name).exists()), None)
+    if path is None:
         raise FreezeError(
             Exit.INVALID_CHECKPOINT,
-            f"{directory.name} holds no saved_model.pb (text and split SavedModels are not read)",
-        ) from error
+            f"{directory.name} holds no {SAVED_MODEL[0]} (split SavedModels are not read)",
+        )
+    try:
+        return protobuf.read(path, SavedModel)
     except DecodeError as error:
         raise FreezeError(
-            Exit.INVALID_CHECKPOINT, f"saved_model.pb is damaged: {error}; upload it again"
+            Exit.INVALID_CHECKPOINT, f"{path.name} is damaged: {error}; upload it again"
         ) from error
 
 

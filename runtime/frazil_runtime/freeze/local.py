@@ -6,18 +6,24 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import BaseError
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import published
-from frazil_runtime.contract import FreezeResult
+from frazil_runtime.contract import Exit, FreezeResult
 from frazil_runtime.freeze import index, publish
 from frazil_runtime.freeze.freezing import Converter, Freezing, tensorflow
-from frazil_runtime.freeze.outcome import UnavailableError, store_failures
+from frazil_runtime.freeze.outcome import UnavailableError, output_failures
 from frazil_runtime.freeze.progress import Progress
-from frazil_runtime.freeze.request import FreezeRequest
+from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.work import Record, Work
 from frazil_runtime.manifest import Manifest
-from frazil_runtime.objects import open_source
+from frazil_runtime.objects import open_output
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +78,28 @@ def _known(output: Path, record: Record) -> publish.Artifact | None:
         return None
 
 
+def _opened(url: str, environ: Mapping[str, str]) -> ObjectStore:
+    try:
+        return open_output(url, environ)
+    except (BaseError, OSError, ValueError) as error:
+        first = str(error).partition("\n")[0]
+        raise FreezeError(
+            Exit.INVALID_REQUEST,
+            f"--output {url} cannot be opened: {first}. Check it and the credentials beside it",
+        ) from error
+
+
 def _to_store(freezing: Freezing, url: str) -> Frozen:
-    with store_failures():
-        store = open_source(url, freezing.environ)
+    store = _opened(url, freezing.environ)
     record = freezing.fetch()
-    with store_failures():
+    with output_failures(url):
         known = index.look_up(store, record.index)
     if known:
         result = replace(known, reused=True)
     else:
         freezing.convert()
         result = freezing.publish(store)
-    with store_failures():
+    with output_failures(url):
         manifest = published(store, result.artifact)
     if manifest is None:
         raise UnavailableError(f"{url} lost {result.artifact} while it was written: freeze again")

@@ -28,8 +28,8 @@ class Location:
     """``name`` in ``store``, which is rooted at the folder around it.
 
     ``name`` is empty where the URI is a bucket's root. ``uri`` is fit to be shown: it has no query
-    and no user. ``listable``: HTTP can only be asked for what one knows to be there. A claim's
-    ``folder`` and ``mount`` are directories here, the second around the first.
+    and no user. ``listable``: HTTP can only be asked for what one knows to be there. On a disk
+    ``folder`` is the directory around it, and ``mount`` a volume claim's around that.
     """
 
     uri: str
@@ -108,7 +108,7 @@ def _claim(uri: str, rest: str, environ: Mapping[str, str]) -> Location:
         raise FreezeError(Exit.INVALID_REQUEST, f"{uri} is not pvc://<claim>/<path>")
     found = _local(uri, Path(claims) / path)
     claim = Path(claims) / path.partition("/")[0]
-    return replace(found, folder=(Path(claims) / path).parent, mount=claim)
+    return replace(found, mount=claim)
 
 
 def _local(uri: str, path: Path) -> Location:
@@ -118,4 +118,4 @@ def _local(uri: str, path: Path) -> Location:
         raise FreezeError(
             Exit.SOURCE_NOT_FOUND, f"{uri}: there is no directory {path.parent}. Check the path"
         )
-    return Location(uri, LocalStore(path.parent), path.name)
+    return Location(uri, LocalStore(path.parent), path.name, folder=path.parent)

@@ -1,4 +1,4 @@
-"""The model as its file has it, restored and running: what the frozen graph is measured by."""
+"""The model as its file has it, running: what the frozen graph is measured by."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 
 
 class Original(Runner):
-    """A session over a MetaGraph with its variables restored and its tables filled.
+    """A session over a MetaGraph; nothing of it can be run before ``restore``.
 
     ``outputs`` maps each output tensor to an identity behind it: a tensor that is fed cannot be
     fetched, and Grappler leaves a call alone that is fetched itself. Raises FreezeError
-    (INVALID_CHECKPOINT) where the variables' files are damaged or are not this graph's, and where
-    a signature names an output that its node does not have.
+    (INVALID_CHECKPOINT) where a signature names an output that its node does not have.
     """
 
     def __init__(self, meta: MetaGraph) -> None:
@@ -49,7 +48,6 @@ class Original(Runner):
             )
             for name, signature in meta.signatures.items()
         }
-        self._restore()
 
     def table(self, node: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Keys and values that a lookup table holds."""
@@ -67,7 +65,12 @@ class Original(Runner):
                     continue  # not filled: nothing that is served looks at it
         return sorted(found)
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
+        """Read the variables and fill the tables.
+
+        Raises FreezeError: INVALID_CHECKPOINT where the variables' files are damaged or are not
+        this graph's.
+        """
         restore = self.meta.restore
         try:
             if restore:
@@ -86,7 +89,8 @@ class Original(Runner):
             raise FreezeError(
                 Exit.INVALID_CHECKPOINT,
                 f"the model's own initialisation fails: {reason(error)}. If it reads a file, "
-                "export a SavedModel, which takes the file along as an asset",
+                "put that beside the TF1 checkpoint under its own name, or export a SavedModel, "
+                "which takes the file along as an asset",
             ) from error
 
 

@@ -46,7 +46,27 @@ def source_failures(uri: str, field: str) -> Iterator[None]:
                 f"{uri}: the server refused the request ({why}). Check {field}, and the region "
                 "and endpoint among its credentials",
             ) from error
+        if kind is Failure.UNREADABLE:
+            raise FreezeError(
+                Exit.INVALID_REQUEST,
+                f"{uri}: {kind.value} ({why}). Mend that there, or name another place in {field}",
+            ) from error
         raise UnavailableError(f"{uri}: out of reach ({why})") from error
+
+
+@contextmanager
+def output_failures(url: str) -> Iterator[None]:
+    """Turn what the store of `--output` raises into an error that says what to do about it."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        kind = failure(error)
+        why = f"--output {url}: {kind.value} ({explain(error)})"
+        if kind is Failure.UNAVAILABLE:
+            raise UnavailableError(why) from error
+        raise FreezeError(
+            Exit.INVALID_REQUEST, f"{why}. Check the URL and the credentials beside it"
+        ) from error
 
 
 @contextmanager

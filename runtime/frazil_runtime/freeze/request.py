@@ -26,7 +26,8 @@ class FreezeRequest:
 
     ``inputs`` and ``outputs`` map aliases to graph tensors (``{"image": "x:0"}``), ``feeds``
     placeholders to the constants they become, ``digest`` pins the source (``sha256:<hex>``),
-    ``tolerance`` is relative and absolute.
+    ``tolerance`` is relative and absolute. ``images`` describes inputs that clients may give as
+    JPEG or PNG, by name, each as images.ImageSpec reads it.
     """
 
     uri: str
@@ -40,6 +41,7 @@ class FreezeRequest:
     digest: str = ""
     optimize: bool = True
     tolerance: float = 1e-4
+    images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Canonical JSON: equal requests are equal texts."""

@@ -6,18 +6,17 @@ number, which saves a dependency for four of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
-from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from frazil_runtime.contract import Exit
+from frazil_runtime.freeze import fields
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Arrays
 from frazil_runtime.manifest import Signature
@@ -62,18 +61,10 @@ def _records(path: Path) -> list[bytes]:
 
 
 def _request(record: bytes) -> tuple[str, dict[str, np.ndarray[Any, Any]]]:
-    request = next(_field(next(_field(record, _PREDICT_LOG)), _REQUEST))
-    spec = next(_field(request, _MODEL_SPEC), b"")
-    name = next(_field(spec, _SIGNATURE_NAME), b"").decode() or _DEFAULT
+    request = next(fields.at(record, _PREDICT_LOG, _REQUEST))
+    name = next(fields.at(request, _MODEL_SPEC, _SIGNATURE_NAME), b"").decode() or _DEFAULT
     inputs = {}
-    for entry in _field(request, _INPUTS):
-        proto = TensorProto.FromString(next(_field(entry, _VALUE)))
-        inputs[next(_field(entry, _KEY)).decode()] = tf.make_ndarray(proto)
+    for entry in fields.at(request, _INPUTS):
+        proto = TensorProto.FromString(next(fields.at(entry, _VALUE)))
+        inputs[next(fields.at(entry, _KEY)).decode()] = tf.make_ndarray(proto)
     return name, inputs
-
-
-def _field(message: bytes, number: int) -> Iterator[bytes]:
-    """The length-delimited fields of this number."""
-    for field in UnknownFieldSet(Empty.FromString(message)):
-        if field.field_number == number and field.wire_type == 2:
-            yield field.data

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from frazil_runtime.contract import Exit
 from frazil_runtime.freeze import listing
+from frazil_runtime.freeze.assets import asset_names
 from frazil_runtime.freeze.digest import checkpoint_digest
 from frazil_runtime.freeze.listing import Entry, Files
 from frazil_runtime.freeze.location import Location, locate
 from frazil_runtime.freeze.outcome import UnavailableError, source_failures
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.manifest import File
-from frazil_runtime.transfer import download
+from frazil_runtime.transfer import STORE_ERRORS, download, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +32,15 @@ _SINGLE: Final = (".keras", ".h5", ".hdf5", ".pb", ".pbtxt")
 @dataclass(frozen=True, slots=True)
 class Source:
     """A checkpoint that was found. ``path`` is what the loaders are given, below where it is
-    fetched to: the prefix, directory or file. ``files`` lie below ``folder``."""
+    fetched to: the prefix, directory or file. ``files`` lie below ``folder``; ``beside`` is what
+    else a TF1 checkpoint may need, None where nobody can list it."""
 
     uri: str
     store: ObjectStore
     path: str
     folder: str
     files: Files
+    beside: Files | None = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -70,26 +74,51 @@ def find(uri: str, environ: Mapping[str, str]) -> Source:
 def fetch(source: Source, folder: Path, received: Callable[[int], None]) -> Fetched:
     """Stream every file of ``source`` below ``folder``, an empty directory.
 
-    ``received`` is told the bytes of each chunk. Raises FreezeError and UnavailableError, the
-    latter also where a file is not as long as the listing said.
+    With a TF1 checkpoint come the files beside it that its tables are filled from. ``received``
+    is told the bytes of each chunk. Raises FreezeError and UnavailableError, the latter also where
+    a file is not as long as the listing said.
     """
     got: dict[str, File] = {}
-    for name, entry in source.files.items():
-        with source_failures(source.uri, _FIELD):
-            try:
-                target = folder / source.folder / name
-                got[name] = download(source.store, entry.key, target, received, entry.etag)
-            except FileNotFoundError:
-                if entry.optional:
-                    continue
-                raise
-        if entry.size is not None and got[name].bytes != entry.size:
-            raise UnavailableError(
-                f"{source.uri}: {name} was listed with {entry.size} bytes, but {got[name].bytes} "
-                "came: it is being written, or the connection broke"
-            )
+
+    def take(files: Files) -> None:
+        for name, entry in files.items():
+            if file := _take(source, entry, folder / source.folder / name, received):
+                got[name] = file
+
+    take(source.files)
+    take(_assets(source, folder))
     size = sum(file.bytes for file in got.values())
     return Fetched(folder / source.path, checkpoint_digest(got), size)
+
+
+def _take(
+    source: Source, entry: Entry, target: Path, received: Callable[[int], None]
+) -> File | None:
+    """Stream one file; None where it is optional and not there."""
+    with source_failures(source.uri, _FIELD):
+        try:
+            file = download(source.store, entry.key, target, received, entry.etag)
+        except FileNotFoundError:
+            if entry.optional:
+                return None
+            raise
+    if entry.size is not None and file.bytes != entry.size:
+        raise UnavailableError(
+            f"{source.uri}: {entry.key} was listed with {entry.size} bytes, but {file.bytes} "
+            "came: it is being written, or the connection broke"
+        )
+    return file
+
+
+def _assets(source: Source, folder: Path) -> Files:
+    """What the ``.meta`` that was fetched to ``folder`` names of the files beside it."""
+    meta = folder / f"{source.path}.meta"
+    if meta.name not in source.files or not meta.exists():
+        return {}
+    names = sorted(asset_names(meta.read_bytes()) - source.files.keys())
+    if source.beside is None:
+        return {name: Entry(name, None, optional=True) for name in names if is_plain(name)}
+    return {name: source.beside[name] for name in names if name in source.beside}
 
 
 def fetch_file(uri: str, field: str, target: Path, environ: Mapping[str, str]) -> File:
@@ -104,17 +133,36 @@ def _listed(location: Location) -> Source:
     name, store = location.name, location.store
     if not name:
         return _directory(location, "")
-    page = store.list_with_delimiter()
-    beside = {entry.key: entry for entry in _entries(page["objects"])}
-    folders = {PurePosixPath(prefix).name for prefix in page["common_prefixes"]}
-    if name in beside and not (name in folders and not beside[name].size):
+    beside, folders = _beside(location)
+    single = name in beside and not (name in folders and not beside[name].size)
+    if single and PurePosixPath(name).suffix in _SINGLE:
         return _single(location, beside[name])
     if parts := listing.checkpoint(location.uri, name, beside.values()):
         _confined(location, parts)
-        return Source(location.uri, store, name, "", parts)
+        others = {k: e for k, e in beside.items() if not location.leaves_the_claim(e.key)}
+        return Source(location.uri, store, name, "", parts, others)
+    if single:
+        return _single(location, beside[name])
     if name in folders:
         return _directory(location, name)
     raise listing.nothing(location.uri, name, beside.keys() | folders)
+
+
+def _beside(location: Location) -> tuple[dict[str, Entry], set[str]]:
+    """The files in the folder around ``location`` by name, and the folders in it."""
+    if location.folder is None:
+        page = location.store.list_with_delimiter()
+        objects, prefixes = page["objects"], page["common_prefixes"]
+        return {e.key: e for e in _entries(objects)}, {PurePosixPath(p).name for p in prefixes}
+    # Not so on a disk: a link in a circle, or a name that is not UTF-8, would fail it all.
+    files, folders = {}, set()
+    for path in location.folder.iterdir():
+        with suppress(*STORE_ERRORS, OSError, ValueError):
+            if path.is_dir():
+                folders.add(path.name)
+            else:
+                (files[path.name],) = _entries([location.store.head(path.name)])
+    return files, folders
 
 
 def _directory(location: Location, name: str) -> Source:
@@ -137,23 +185,26 @@ def _guessed(location: Location) -> Source:
     name = location.name
     if PurePosixPath(name).suffix in _SINGLE:
         return _single(location, Entry(name, None))
-    store = location.store
+    store, meta = location.store, Entry(f"{name}.meta", None, optional=True)
     try:
         index = store.head(f"{name}.index")
     except FileNotFoundError as error:
+        with suppress(FileNotFoundError):  # the old format; a folder's page has no .meta
+            old = {key: Entry(key, store.head(key)["size"]) for key in (meta.key, name)}
+            return Source(location.uri, store, name, "", old, None)
         raise FreezeError(
             Exit.SOURCE_NOT_FOUND,
             f"{location.uri}: there is no {name}.index. Over https a model is one file "
             f"({', '.join(_SINGLE)}) or the prefix of a TF1 checkpoint with one data file; "
             "a SavedModel needs a store that can list: s3://, gs://, az:// or pvc://",
         ) from error
-    data, meta = f"{name}.data-00000-of-00001", f"{name}.meta"
+    data = f"{name}.data-00000-of-00001"
     files = {
         f"{name}.index": Entry(f"{name}.index", index["size"]),
         data: Entry(data, None),
-        meta: Entry(meta, None, optional=True),
+        meta.key: meta,
     }
-    return Source(location.uri, store, name, "", files)
+    return Source(location.uri, store, name, "", files, None)
 
 
 def _entries(objects: Sequence[ObjectMeta]) -> list[Entry]:

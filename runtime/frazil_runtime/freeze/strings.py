@@ -14,6 +14,8 @@ from frazil_runtime.freeze.samples import Strings
 from frazil_runtime.manifest import Signature
 
 _KEYS = "reading the names of the features"
+_PLAIN = (b"a", b"sample", b"of", b"text")
+_LENGTHS = (1, 3, 2)  # of one text after the other, in words; of one list of values
 _PARSERS = ("ParseExample", "ParseExampleV2")
 
 
@@ -24,7 +26,7 @@ def candidates(
 
     ``vocabulary`` are texts that its lookup tables know.
     """
-    known = partial(_words, vocabulary=vocabulary)
+    known = partial(words, vocabulary=vocabulary)
     if not any(tensor.dtype == "string" for tensor in signature.inputs):
         return [words]
     operations = runner.graph.get_operations()
@@ -33,18 +35,22 @@ def candidates(
     return [*examples, *images, known, digits]
 
 
-def words(random: np.random.Generator, count: int) -> list[bytes]:
-    """Short texts."""
-    return [b"sample %d" % number for number in random.integers(0, 10, count)]
+def words(random: np.random.Generator, count: int, vocabulary: Sequence[bytes] = ()) -> list[bytes]:
+    """Texts of one word, of three and of two, in turn.
+
+    Unlike in length, since a model that pads them may answer to the longest of a batch. The words
+    are the vocabulary's, in turn from a random one on, and some that are not in it.
+    """
+    pool = [*vocabulary, *_PLAIN]
+    first = int(random.integers(0, len(vocabulary) or len(pool)))
+    return [
+        b" ".join(pool[(first + number + word) % len(pool)] for word in range(_length(number)))
+        for number in range(count)
+    ]
 
 
-def _words(
-    random: np.random.Generator, count: int, vocabulary: Sequence[bytes] = ()
-) -> list[bytes]:
-    """Texts of the vocabulary and one that is not in it, in turn from a random one on."""
-    pool = [*vocabulary, *words(random, 1)]
-    first = int(random.integers(0, len(pool)))
-    return [pool[(first + number) % len(pool)] for number in range(count)]
+def _length(number: int) -> int:
+    return _LENGTHS[number % len(_LENGTHS)]
 
 
 def digits(random: np.random.Generator, count: int) -> list[bytes]:
@@ -69,7 +75,7 @@ def _examples(runner: Runner, parser: Any, texts: Strings) -> Strings:
     )
 
     def serialised(random: np.random.Generator, count: int) -> list[bytes]:
-        return [_example(features, random, texts) for _ in range(count)]
+        return [_example(features, random, texts, _length(row)) for row in range(count)]
 
     return serialised
 
@@ -86,25 +92,30 @@ def _features_v2(runner: Runner, parser: Any) -> list[tuple[bytes, Any, int]]:
     sparse, dense, ragged = runner.fetch(list(parser.inputs[2:5]), {}, _KEYS)
     described = _described(parser, list(sparse), list(dense))
     types = parser.get_attr("ragged_value_types")
-    return described + [(key, dtype, 1) for key, dtype in zip(ragged, types, strict=True)]
+    return described + [(key, dtype, -1) for key, dtype in zip(ragged, types, strict=True)]
 
 
 def _described(
     parser: Any, sparse: list[bytes], dense: list[bytes]
 ) -> list[tuple[bytes, Any, int]]:
-    """Key, dtype and number of values of each feature; a free dimension counts as one."""
-    found = [(key, t, 1) for key, t in zip(sparse, parser.get_attr("sparse_types"), strict=True)]
+    """Key, dtype and number of values of each feature, negative where a list of any number.
+
+    A list is one of as many values, or of a multiple.
+    """
+    found = [(key, t, -1) for key, t in zip(sparse, parser.get_attr("sparse_types"), strict=True)]
     shapes = [[dim.size for dim in shape.dim] for shape in parser.get_attr("dense_shapes")]
     for key, dtype, shape in zip(dense, parser.get_attr("Tdense"), shapes, strict=True):
-        found.append((key, dtype, int(np.prod([abs(size) for size in shape]))))
+        found.append((key, dtype, int(np.prod(shape))))
     return found
 
 
 def _example(
-    features: list[tuple[bytes, Any, int]], random: np.random.Generator, texts: Strings
+    features: list[tuple[bytes, Any, int]], random: np.random.Generator, texts: Strings, length: int
 ) -> bytes:
+    """An Example whose lists are ``length`` times the shortest there may be."""
     example = tf.train.Example()
-    for key, dtype, count in features:
+    for key, dtype, values in features:
+        count = values if values >= 0 else -values * length
         feature = example.features.feature[key.decode()]
         if dtype == tf.string:
             feature.bytes_list.value.extend(texts(random, count))

@@ -77,7 +77,8 @@ def _refuse_other_files(
             raise FreezeError(
                 Exit.UNSUPPORTED_MODEL,
                 f"the table {node_name(node.input[0])} is filled from a file that the model "
-                "does not carry: export a SavedModel, which takes the file along as an asset",
+                "does not carry: put it beside the TF1 checkpoint under its own name, or export a "
+                "SavedModel, which takes the file along as an asset",
             )
 
 

@@ -1,4 +1,4 @@
-"""What each REST protocol says of the model itself: its state and its signatures."""
+"""What each REST protocol says of the models themselves: state, signatures, statistics."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Any, Final
 from frazil_runtime import dtypes
 from frazil_runtime.lifecycle import ModelInfo, State
 from frazil_runtime.manifest import Signature, Tensor
+from frazil_runtime.models import Served
+from frazil_runtime.statistics import Compute, Span, Statistics
 
 Record = dict[str, Any]
+
+PLATFORM: Final = "tensorflow_graphdef"
+EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "schedule_policy", "statistics")
 
 # A process that drains still answers, but asks clients that look here to go elsewhere.
 _STATES: Final = {
@@ -17,6 +22,12 @@ _STATES: Final = {
     State.WARMING: "LOADING",
     State.READY: "AVAILABLE",
     State.DRAINING: "UNLOADING",
+}
+
+_CONFIG_TYPES: Final = {
+    dtype.name: f"TYPE_{dtype.oip}".replace("BYTES", "STRING")
+    for dtype in dtypes.DTYPES
+    if dtype.oip
 }
 
 
@@ -45,8 +56,8 @@ def tf_serving_metadata(model: ModelInfo) -> Record:
 
 
 def open_inference_server(version: str) -> Record:
-    """Which server this is; no extensions yet."""
-    return {"name": "frazil", "version": version, "extensions": []}
+    """Which server this is, and which of Triton's extensions it has as a whole."""
+    return {"name": "frazil", "version": version, "extensions": EXTENSIONS}
 
 
 def open_inference_model(model: ModelInfo) -> Record:
@@ -55,10 +66,37 @@ def open_inference_model(model: ModelInfo) -> Record:
     return {
         "name": model.name,
         "versions": [model.version],
-        "platform": "tensorflow_graphdef",
+        "platform": PLATFORM,
         "inputs": _tensors(signature.inputs),
         "outputs": _tensors(signature.outputs),
     }
+
+
+def open_inference_config(model: ModelInfo) -> Record:
+    """The default signature in Triton's terms: ``max_batch_size`` 0, so dims are whole shapes."""
+    signature = model.manifest.signatures[model.manifest.default_signature]
+    return {
+        "name": model.name,
+        "platform": PLATFORM,
+        "backend": "frazil",
+        "max_batch_size": 0,
+        "input": _configs(signature.inputs),
+        "output": _configs(signature.outputs),
+    }
+
+
+def open_inference_statistics(served: Iterable[Served]) -> Record:
+    """What each model has done since the process began, as Triton's statistics extension has it."""
+    return {"model_stats": [_statistics(each.info, each.statistics) for each in served]}
+
+
+def open_inference_index(models: Iterable[ModelInfo], state: State) -> list[Record]:
+    """The models that a repository index lists."""
+    ready = state is State.READY
+    said = {"state": "READY", "reason": ""}
+    if not ready:
+        said = {"state": "UNAVAILABLE", "reason": state.value}
+    return [{"name": model.name, "version": model.version, **said} for model in models]
 
 
 def _signature_def(signature: Signature) -> Record:
@@ -92,3 +130,48 @@ def _tensors(tensors: Iterable[Tensor]) -> list[Record]:
         }
         for tensor in tensors
     ]
+
+
+def _configs(tensors: Iterable[Tensor]) -> list[Record]:
+    return [
+        {
+            "name": tensor.name,
+            "data_type": _CONFIG_TYPES.get(tensor.dtype, "TYPE_INVALID"),
+            "dims": [-1] if tensor.shape is None else tensor.shape,
+        }
+        for tensor in tensors
+    ]
+
+
+def _statistics(model: ModelInfo, done: Statistics) -> Record:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "last_inference": int(done.last * 1000),
+        "inference_count": done.rows,
+        "execution_count": done.runs,
+        "inference_stats": {
+            "success": _span(done.requests),
+            "fail": _span(done.failed),
+            "queue": _span(done.queue),
+            **_compute(done.compute),
+            "cache_hit": _span(done.hits),
+            "cache_miss": _span(done.misses),
+        },
+        "batch_stats": [
+            {"batch_size": size, **_compute(compute)}
+            for size, compute in sorted(done.batches.items())
+        ],
+    }
+
+
+def _compute(compute: Compute) -> Record:
+    return {
+        "compute_input": _span(compute.input),
+        "compute_infer": _span(compute.infer),
+        "compute_output": _span(compute.output),
+    }
+
+
+def _span(span: Span) -> Record:
+    return {"count": span.count, "ns": round(span.seconds * 1e9)}

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from frazil_runtime.errors import invalid
-from frazil_runtime.protocol import numbers
+from frazil_runtime.protocol import numbers, regular
 
 ECHO: Final = 96  # characters of a client's own text that an error message repeats
 MESSAGE: Final = 2048  # characters of an error's text: names in it may be the client's too
@@ -17,21 +17,24 @@ MESSAGE: Final = 2048  # characters of an error's text: names in it may be the c
 # What RFC 8259 has no number for, and what TensorFlow Serving reads and writes all the same.
 _NUMBER_TOKEN: Final = re.compile(rb"NaN|Infinity")
 _ITEMS: Final = 256
-_ENCODER: Final = json.JSONEncoder(default=lambda _: "…")  # of Numbers
+_ENCODER: Final = json.JSONEncoder(default=lambda _: "…")  # of lists of numbers
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes) -> Any:
     """The value of a JSON document in UTF-8; NaN, Infinity and -Infinity are numbers.
 
-    A whole number that fits no 64 bits becomes a float. Long lists of numbers may be ``Numbers``.
+    A whole number that fits no 64 bits becomes a float. A regular list of numbers may be an array
+    (see ``regular``), or ``Numbers`` where it is long.
     INVALID_ARGUMENT where ``body`` is no JSON, or is nested too deep to be read (1024 levels, fewer
     beside a NaN).
     """
     if not body:
         raise invalid("JSON Parse error: The document is empty")
-    if len(body) >= numbers.LONG and (value := numbers.parse(body)) is not None:
-        return value
+    if len(body) >= regular.LEAST:
+        quick = numbers.parse if len(body) >= numbers.LONG else regular.parse
+        if (value := quick(body)) is not None:
+            return value
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -1,9 +1,10 @@
-"""The Open Inference Protocol v2 in JSON: the infer call.
+"""The Open Inference Protocol v2 over REST: the infer call.
 
-Documents as of KServe's docs/predict-api/v2 (required_api.md, rest_predict_v2.yaml). Two things are
-ours to choose, since the protocol is silent: a model's further signatures are called with the
-request parameter ``signature_name``, and byte strings that are no UTF-8 travel in base64, marked by
-the tensor's parameter ``content_type`` as MLServer has it.
+Documents as of KServe's docs/predict-api/v2 (required_api.md, rest_predict_v2.yaml), and Triton's
+binary tensor extension: behind the JSON, the tensors' bytes in the order in which it names them.
+Two things are ours to choose, since the protocol is silent: a model's further signatures are called
+with the request parameter ``signature_name``, and byte strings that are no UTF-8 travel in base64,
+marked by the tensor's parameter ``content_type`` as MLServer has it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 
 from frazil_runtime import dtypes
 from frazil_runtime.engine import Array, InferRequest
-from frazil_runtime.errors import invalid
+from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
-from frazil_runtime.protocol import documents
+from frazil_runtime.protocol import documents, parameters
+from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.protocol.tensors import from_flat
 from frazil_runtime.protocol.values import flat
 from frazil_runtime.validation import check_names, find_signature
@@ -35,41 +37,82 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """A decoded call; ``id`` is the client's, None where it sent none."""
+    """A decoded call; ``id`` is the client's, None where it sent none.
+
+    ``binary`` says of outputs whether they are wanted as binary data, and ``binary_default`` of
+    those that it does not name.
+    """
 
     request: InferRequest
     id: str | None
+    binary: Mapping[str, bool]
+    binary_default: bool
 
 
-def decode(body: bytes, manifest: Manifest) -> Infer:
+def decode(body: bytes, manifest: Manifest, json_bytes: int | None = None) -> Infer:
     """Read ``{"id"?, "parameters"?, "inputs": [tensor…], "outputs"?: [{"name"}…]}``.
 
-    A field that is null is as good as absent: some clients write so what they do not set.
+    The first ``json_bytes`` of the body are the document, the others binary data; None: it is all
+    document, and no input can be binary. A field that is null is as good as absent: some clients
+    write so what they do not set.
     """
-    document = _typed(documents.parse(body), dict, "the request")
-    parameters = _field(document, "parameters", dict, {})
-    name = _field(parameters, "signature_name", str, manifest.default_signature)
+    text, rest = _split(body, json_bytes)
+    document = _typed(documents.parse(text), dict, "the request")
+    of_call = parameters.read(_field(document, "parameters", dict, {}))
+    name = of_call.signature or manifest.default_signature
+    binary = _outputs(_field(document, "outputs", list, []), of_call.binary)
     request = InferRequest(
         signature=name,
-        inputs=_inputs(find_signature(manifest, name), _field(document, "inputs", list)),
-        outputs=tuple(
-            _field(_typed(output, dict, "an output"), "name", str)
-            for output in _field(document, "outputs", list, [])
-        ),
+        inputs=_inputs(find_signature(manifest, name), _field(document, "inputs", list), rest),
+        outputs=tuple(binary),
+        timeout=of_call.timeout,
+        priority=of_call.priority,
     )
-    return Infer(request, _field(document, "id", str, None))
+    return Infer(request, _field(document, "id", str, None), binary, of_call.binary)
 
 
-def encode(call: Infer, outputs: Mapping[str, Array], *, model: str, version: str) -> bytes:
-    """Write the answer. Data is flat, in row-major order; a float that is not finite is null."""
+def encode(
+    call: Infer, outputs: Mapping[str, Array], *, model: str, version: str
+) -> tuple[bytes, int | None]:
+    """Write the answer; where it has binary data, also how many bytes of it are the document.
+
+    Data in JSON is flat, in row-major order; a float that is not finite is null.
+    """
     record: Record = {"model_name": model, "model_version": version}
     if call.id is not None:
         record["id"] = call.id
-    record["outputs"] = [_output(name, array) for name, array in outputs.items()]
-    return documents.write(record)
+    chunks: list[bytes] = []
+    record["outputs"] = [
+        _binary_output(name, array, chunks)
+        if call.binary.get(name, call.binary_default)
+        else _output(name, array)
+        for name, array in outputs.items()
+    ]
+    text = documents.write(record)
+    return (b"".join((text, *chunks)), len(text)) if chunks else (text, None)
 
 
-def _inputs(signature: Signature, sent: list[Any]) -> dict[str, Array]:
+def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, memoryview | None]:
+    if json_bytes is None:
+        return body, None
+    if json_bytes > len(body):
+        raise invalid(
+            f"Inference-Header-Content-Length is {json_bytes}, but the body has {len(body)} bytes"
+        )
+    return body[:json_bytes], memoryview(body)[json_bytes:]
+
+
+def _outputs(sent: list[Any], default: bool) -> dict[str, bool]:
+    """The outputs asked for, and whether each is wanted as binary data."""
+    wanted = {}
+    for output in sent:
+        record = _typed(output, dict, "an output")
+        own = _field(record, "parameters", dict, {})
+        wanted[_field(record, "name", str)] = parameters.wants_binary(own, default)
+    return wanted
+
+
+def _inputs(signature: Signature, sent: list[Any], rest: memoryview | None) -> dict[str, Array]:
     records: dict[str, Record] = {}
     for item in sent:
         record = _typed(item, dict, "an input")
@@ -78,10 +121,40 @@ def _inputs(signature: Signature, sent: list[Any]) -> dict[str, Array]:
             raise invalid(f'input "{name}" is sent twice')
         records[name] = record
     check_names(signature, records)
-    return {tensor.name: _input(tensor, records[tensor.name]) for tensor in signature.inputs}
+    raws = _raws(records, rest)
+    return {
+        tensor.name: _input(tensor, records[tensor.name], raws.get(tensor.name))
+        for tensor in signature.inputs
+    }
 
 
-def _input(tensor: Tensor, record: Record) -> Array:
+def _raws(records: Mapping[str, Record], rest: memoryview | None) -> dict[str, memoryview]:
+    """Each binary input's own bytes: they follow each other without a gap, to the body's end."""
+    raws: dict[str, memoryview] = {}
+    at, end = 0, 0 if rest is None else rest.nbytes
+    for name, record in records.items():
+        size = parameters.binary_size(_field(record, "parameters", dict, {}))
+        if size is None:
+            continue
+        if rest is None:
+            raise invalid(
+                f'input "{name}" has a binary_data_size, but the request has no '
+                "Inference-Header-Content-Length: that header says where the binary data begins"
+            )
+        if size > end - at:
+            raise invalid(
+                f'input "{name}" has a binary_data_size of {size}, but {end - at} bytes are left '
+                f"of the request's {end} bytes of binary data"
+            )
+        raws[name] = rest[at : at + size]
+        at += size
+    if at < end:
+        last = f'after input "{[*raws][-1]}"' if raws else "that no input claims"
+        raise invalid(f"the request has {end - at} bytes of binary data {last}")
+    return raws
+
+
+def _input(tensor: Tensor, record: Record, raw: memoryview | None) -> Array:
     datatype = _field(record, "datatype", str)
     expected = dtypes.BY_NAME[tensor.dtype].oip
     if datatype != expected:
@@ -89,13 +162,19 @@ def _input(tensor: Tensor, record: Record) -> Array:
             f'input "{tensor.name}" has datatype {expected or "none"} ({tensor.dtype}), '
             f"got {documents.echo(datatype)}"
         )
-    if record.get("data") is None:
-        raise invalid(f'input "{tensor.name}" has no "data": tensors are read as JSON only')
-    array = from_flat(tensor, _shape(tensor, _field(record, "shape", list)), record["data"])
-    parameters = _field(record, "parameters", dict, {})
-    if expected == "BYTES" and parameters.get("content_type") == _BASE64["content_type"]:
-        decoded = [_from_base64(tensor, text) for text in array.flat]
-        return np.array(decoded, object).reshape(array.shape)
+    shape = _shape(tensor, _field(record, "shape", list))
+    if (record.get("data") is not None) == (raw is not None):
+        raise invalid(
+            f'input "{tensor.name}" must have either "data" or the parameter "binary_data_size"'
+        )
+    if raw is not None:
+        return from_raw(tensor, shape, raw)
+    array = from_flat(tensor, shape, record["data"])
+    own = _field(record, "parameters", dict, {})
+    if expected == "BYTES" and own.get("content_type") == _BASE64["content_type"]:
+        decoded = np.empty(array.size, object)
+        decoded[:] = [_from_base64(tensor, text) for text in array.flat]
+        return decoded.reshape(array.shape)
     return array
 
 
@@ -124,6 +203,23 @@ def _output(name: str, array: Array) -> Record:
         record["parameters"] = _BASE64
         record["data"] = [b64encode(text).decode() for text in array.flat]
     return record
+
+
+def _binary_output(name: str, array: Array, chunks: list[bytes]) -> Record:
+    """The output's record; its data goes behind the ``chunks`` that there are."""
+    if not _DATATYPES[array.dtype]:
+        raise InferenceError(
+            Code.UNIMPLEMENTED,
+            f'output "{name}" is {array.dtype.name}, and the protocol has no such datatype',
+        )
+    raw = to_raw(array)
+    chunks.append(raw)
+    return {
+        "name": name,
+        "shape": array.shape,
+        "datatype": _DATATYPES[array.dtype],
+        "parameters": {"binary_data_size": len(raw)},
+    }
 
 
 class _Required:

@@ -14,8 +14,7 @@ from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
-from frazil_runtime.protocol.numbers import Numbers
-from frazil_runtime.protocol.tensors import from_nested, is_b64
+from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64, is_uri
 from frazil_runtime.protocol.values import nested, nested_rows
 from frazil_runtime.validation import check_names, find_signature
 
@@ -32,15 +31,7 @@ class Predict:
 
 def decode(body: bytes, manifest: Manifest) -> Predict:
     """Read ``{"signature_name"?, "instances": […]}`` or ``{"signature_name"?, "inputs": …}``."""
-    document = documents.parse(body)
-    if type(document) is not dict:
-        raise _malformed(body, "Is not object")
-    name = document.get("signature_name", "")
-    if type(name) is not str:
-        raise _malformed(
-            body, "not formatted correctly. 'signature_name' key must be a string value."
-        )
-    name = name or manifest.default_signature
+    document, name = read_document(body, manifest)
     signature = find_signature(manifest, name)
     match "instances" in document, "inputs" in document:
         case True, False:
@@ -48,7 +39,7 @@ def decode(body: bytes, manifest: Manifest) -> Predict:
         case False, True:
             inputs = _from_columns(signature, document["inputs"])
         case True, True:
-            raise _malformed(
+            raise malformed(
                 body,
                 "Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
                 "to exist ",
@@ -69,19 +60,37 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 
 
-def _instances(body: bytes, instances: object) -> list[Any] | Numbers:
-    if isinstance(instances, Numbers):
+def read_document(body: bytes, manifest: Manifest) -> tuple[dict[str, Any], str]:
+    """The object in ``body``, and which signature it calls: the default one unless it says."""
+    document = documents.parse(body)
+    if type(document) is not dict:
+        raise malformed(body, "Is not object")
+    name = document.get("signature_name", "")
+    if type(name) is not str:
+        raise malformed(
+            body, "not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return document, name or manifest.default_signature
+
+
+def malformed(body: bytes, what: str) -> InferenceError:
+    """TensorFlow Serving's words for a document that is not what a call wants, to be raised."""
+    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")
+
+
+def _instances(body: bytes, instances: object) -> list[Any] | Regular:
+    if isinstance(instances, REGULAR):
         return instances
     if type(instances) is not list:
-        raise _malformed(body, "Expecting 'instances' to be an list/array")
+        raise malformed(body, "Expecting 'instances' to be an list/array")
     if not instances:
-        raise _malformed(body, "No values in 'instances' array")
+        raise malformed(body, "No values in 'instances' array")
     return instances
 
 
-def _from_rows(signature: Signature, instances: list[Any] | Numbers) -> dict[str, Array]:
+def _from_rows(signature: Signature, instances: list[Any] | Regular) -> dict[str, Array]:
     """The rows of the sole input, or for each instance an object with every input's row."""
-    if isinstance(instances, Numbers) or not _is_object(instances[0]):
+    if isinstance(instances, REGULAR) or not _is_object(instances[0]):
         if len(signature.inputs) != 1:
             raise invalid(
                 "instances is a plain list, but expecting list of objects as multiple "
@@ -141,12 +150,8 @@ def _to_rows(outputs: Mapping[str, Array]) -> Any:
 
 
 def _is_object(value: object) -> bool:
-    return type(value) is dict and not is_b64(value)
+    return type(value) is dict and not is_b64(value) and not is_uri(value)
 
 
 def _is_binary(name: str) -> bool:
     return name.endswith(_BYTES_SUFFIX)
-
-
-def _malformed(body: bytes, what: str) -> InferenceError:
-    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")

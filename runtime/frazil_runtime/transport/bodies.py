@@ -29,6 +29,7 @@ class Limits:
 class Body:
     """Read on demand, once. ``ended``: nothing more of it will come.
 
+    ``length`` is what the client claims, 0 where there is no body; None where it comes in chunks.
     While the process drains no byte buys time, so that its end is near.
     """
 
@@ -39,21 +40,25 @@ class Body:
         limits: Limits,
         lifecycle: Lifecycle,
     ) -> None:
-        self._length = _content_length(headers)
+        self.length = _content_length(headers)
+        self.limits = limits
         self._receive = receive
-        self._limits = limits
         self._lifecycle = lifecycle
         self._size = 0
-        self.ended = self._length == 0
+        self.ended = self.length == 0
+
+    def check_length(self) -> None:
+        """Raise where it is known to be too long before any of it has come."""
+        if self.length is not None and self.length > self.limits.bytes:
+            raise too_large(self.limits.bytes)
 
     async def read(self) -> bytes:
         """All of it. InferenceError where it is too long or too slow, or the client has gone."""
         if self.ended:
             return b""
-        if self._length is not None and self._length > self._limits.bytes:
-            raise self._too_large()
+        self.check_length()
         try:
-            async with asyncio.timeout(self._limits.seconds) as deadline:
+            async with asyncio.timeout(self.limits.seconds) as deadline:
                 first = await self._chunk()
                 return first if self.ended else await self._rest(first, deadline)
         except TimeoutError:
@@ -64,14 +69,14 @@ class Body:
     async def discard(self) -> None:
         """Throw away what still comes, for a while."""
         try:
-            async with asyncio.timeout(self._limits.linger_seconds):
+            async with asyncio.timeout(self.limits.linger_seconds):
                 while not self.ended:
                     await self._receive_chunk()
         except (TimeoutError, InferenceError):
             return
 
     async def _rest(self, first: bytes, deadline: asyncio.Timeout) -> bytes:
-        limits, loop = self._limits, asyncio.get_running_loop()
+        limits, loop = self.limits, asyncio.get_running_loop()
         started = loop.time()
         chunks = [first]
         while not self.ended:
@@ -84,8 +89,8 @@ class Body:
     async def _chunk(self) -> bytes:
         chunk = await self._receive_chunk()
         self._size += len(chunk)
-        if self._size > self._limits.bytes:
-            raise self._too_large()
+        if self._size > self.limits.bytes:
+            raise too_large(self.limits.bytes)
         return chunk
 
     async def _receive_chunk(self) -> bytes:
@@ -97,16 +102,16 @@ class Body:
         chunk: bytes = message.get("body", b"")
         return chunk
 
-    def _too_large(self) -> InferenceError:
-        return InferenceError(
-            Code.PAYLOAD_TOO_LARGE,
-            f"the request's body is larger than {self._limits.bytes} bytes: send fewer rows at a "
-            "time",
-        )
+
+def too_large(limit: int) -> InferenceError:
+    """The refusal of a body, to be raised."""
+    return InferenceError(
+        Code.PAYLOAD_TOO_LARGE,
+        f"the request's body is larger than {limit} bytes: send fewer rows at a time",
+    )
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    """What the client claims, 0 where there is no body; None where it comes in chunks."""
     for name, value in headers:
         if name == b"content-length":
             return int(value)  # the HTTP parser has checked it

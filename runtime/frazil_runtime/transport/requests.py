@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from frazil_runtime.errors import InferenceError
+from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import documents
 from frazil_runtime.transport.bodies import Body
 from frazil_runtime.transport.server import Send
@@ -22,6 +24,7 @@ class Request:
 
     method: str
     path: str
+    headers: Iterable[tuple[bytes, bytes]]  # names in lower case
     body: Body
 
 
@@ -34,9 +37,33 @@ class Answer:
     headers: Headers = (JSON,)
 
     @classmethod
+    def of_record(cls, record: object, status: int = 200) -> Answer:
+        """A value as JSON."""
+        return cls(status, documents.write(record))
+
+    @classmethod
     def of_error(cls, error: InferenceError) -> Answer:
-        """The code's status, and ``{"error": text}``."""
-        return cls(error.code.status, documents.error(str(error)))
+        """The code's status, ``{"error": text}``, and what may help: when to come again, or how."""
+        headers: Headers = (JSON,)
+        if error.retry_after is not None:
+            seconds = max(1, math.ceil(error.retry_after))
+            headers = (JSON, (b"retry-after", str(seconds).encode()))
+        elif error.code is Code.UNSUPPORTED_ENCODING:
+            headers = (JSON, (b"accept-encoding", b"gzip, deflate"))
+        return cls(error.code.status, documents.error(str(error)), headers)
+
+
+Handler = Callable[[Request], Awaitable[Answer]]
+Methods = Mapping[str, Handler]
+
+
+def constant(answer: Answer) -> Handler:
+    """Who gives the same answer always."""
+
+    async def handler(_: Request) -> Answer:
+        return answer
+
+    return handler
 
 
 async def respond(request: Request, answer: Answer, headers: Headers, send: Send) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.web import Web
+from fakes.web import web as web_servers
 
 from frazil_runtime.freeze.request import FreezeRequest
 from frazil_runtime.manifest import Manifest
 
 Build = Callable[[Path], Path]
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """Web servers over folders."""
+    with web_servers() as servers:
+        yield servers
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from fakes.s3 import Bucket
 from frazil_runtime import contract
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.contract import Exit, FreezeResult
-from frazil_runtime.freeze import cli, local, stages
+from frazil_runtime.freeze import cli, commands, local, stages
 from frazil_runtime.freeze.outcome import UnavailableError, failed
 from frazil_runtime.freeze.progress import picture
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -63,6 +63,45 @@ def test_feeds_are_json_scalars_or_strings(text: str, expected: tuple[str, objec
 def test_feeds_that_are_none(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is not name=value"):
         cli.feed(text)
+
+
+def _parsed(*argv: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    cli.add_arguments(parser.add_subparsers(required=True))
+    return parser.parse_args(argv)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param([], FreezeRequest("m"), id="nothing: the request's own defaults"),
+        pytest.param(["--tag=a", "--tag=b"], FreezeRequest("m", tags=("a", "b")), id="tags"),
+        pytest.param(["--tolerance=0.01"], FreezeRequest("m", tolerance=0.01), id="tolerance"),
+        pytest.param(["--no-optimize"], FreezeRequest("m", optimize=False), id="optimize"),
+        pytest.param(
+            [
+                "--inputs=image=x:0",
+                "--outputs=y=probs",
+                "--feed=keep_prob=1.0",
+                "--signature=classify",
+                "--format=SavedModel",
+                "--samples=s.npz",
+            ],
+            FreezeRequest(
+                "m",
+                inputs={"image": "x:0"},
+                outputs={"y": "probs"},
+                feeds={"keep_prob": 1.0},
+                signature="classify",
+                format="SavedModel",
+                samples="s.npz",
+            ),
+            id="all the others",
+        ),
+    ],
+)
+def test_the_flags_are_the_request(flags: list[str], expected: FreezeRequest) -> None:
+    assert commands.requested(_parsed("freeze", "m", "--output=o", *flags)) == expected
 
 
 def test_a_bar_shows_share_and_sizes() -> None:
@@ -128,6 +167,47 @@ class TestFreeze:
             local.freeze(FreezeRequest(str(model)), str(model.parent), {}, lines.append)
         assert lines == []
 
+    def test_to_a_folder_of_artifacts_that_is_not_there_yet(
+        self, model: Path, tmp_path: Path, lines: list[str]
+    ) -> None:
+        url = (tmp_path / "new/store").as_uri()
+        request = FreezeRequest(str(model))
+        frozen = local.freeze(request, url, {}, lines.append, Conversion())
+        assert open_artifact(frozen.place, {}, tmp_path / "cache").name == frozen.result.artifact
+
+    @pytest.mark.parametrize(
+        ("url", "says"),
+        [
+            pytest.param("foo://x", "foo:// is none of s3://", id="another scheme"),
+            pytest.param("https://host/x", "https:// is none of s3://", id="the web"),
+            pytest.param("az://container/x", "Account must be specified", id="no account"),
+            pytest.param("file:///dev/null/x", "Not a directory", id="below a file"),
+        ],
+    )
+    def test_an_output_that_makes_no_sense_is_refused_before_the_work(
+        self, model: Path, lines: list[str], url: str, says: str
+    ) -> None:
+        with pytest.raises(FreezeError, match=f"--output {url}.*{says}") as caught:
+            local.freeze(FreezeRequest(str(model)), url, {}, lines.append)
+        assert caught.value.exit is Exit.INVALID_REQUEST
+        assert lines == []
+
+    @pytest.mark.integration
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            pytest.param({"AWS_SECRET_ACCESS_KEY": "wrong"}, "access denied", id="credentials"),
+            pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "out of reach", id="server"),
+        ],
+    )
+    def test_a_store_of_the_users_own_is_not_called_frazils(
+        self, model: Path, bucket: Bucket, lines: list[str], wrong: dict[str, str], says: str
+    ) -> None:
+        request = FreezeRequest(str(model))
+        with pytest.raises((FreezeError, UnavailableError), match=f"--output .*{says}") as caught:
+            local.freeze(request, bucket.url, bucket.environ | wrong, lines.append, Conversion())
+        assert isinstance(caught.value, FreezeError) == (says == "access denied")
+
     @pytest.mark.integration
     def test_to_a_store_once(
         self, model: Path, tmp_path: Path, bucket: Bucket, lines: list[str]
@@ -153,9 +233,7 @@ class TestCommands:
         return tmp_path / "termination-log"
 
     def _run(self, *argv: str) -> int:
-        parser = argparse.ArgumentParser()
-        cli.add_arguments(parser.add_subparsers(required=True))
-        arguments = parser.parse_args(argv)
+        arguments = _parsed(*argv)
         code = arguments.run(arguments)
         assert isinstance(code, int)
         return code

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from fakes import published as models
+from google.protobuf import text_format
 from tensorflow.core.framework.graph_pb2 import GraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from frazil_runtime import warmup
 from frazil_runtime.freeze.convert import convert
@@ -174,8 +176,11 @@ def test_a_keras_2_savedmodel_that_tensorflow_refuses_is_read(frozen: Freeze) ->
     artifact = frozen(models.optimizer_slots)
     with pytest.raises(Exception, match="slot"):
         tf.saved_model.load(str(artifact.source))
-    outputs = answer(artifact, {"x": np.ones((1, 4), np.float32)})
-    assert outputs["y"].shape == (1, 2)
+    read = tf.train.load_checkpoint(str(artifact.source / "variables/variables"))
+    layer = "layer_with_weights-0/{}/.ATTRIBUTES/VARIABLE_VALUE"
+    kernel, bias = (read.get_tensor(layer.format(name)) for name in ("kernel", "bias"))
+    x = models.weights(3, 4, seed=9)
+    assert difference(x @ kernel + bias, answer(artifact, {"x": x})["dense"], 1e-5) is None
 
 
 def test_every_signature_is_kept_and_the_others_are_named(frozen: Freeze) -> None:
@@ -210,6 +215,35 @@ def test_a_frozen_graph_is_frozen_again(frozen: Freeze) -> None:
     artifact = frozen(models.frozen_graph, outputs={"y": "y"})
     x = np.eye(4, dtype=np.float32)
     assert difference(models.weights(4, 2), answer(artifact, {"x": x})["y"], 1e-6) is None
+
+
+def frozen_text(directory: Path) -> Path:
+    graph = GraphDef.FromString(models.frozen_graph(directory).read_bytes())
+    (directory / "graph.pbtxt").write_text(text_format.MessageToString(graph))
+    return directory / "graph.pbtxt"
+
+
+def saved_text(directory: Path) -> Path:
+    target = models.mixed_signatures(directory)
+    model = SavedModel.FromString((target / "saved_model.pb").read_bytes())
+    (target / "saved_model.pb").unlink()
+    (target / "saved_model.pbtxt").write_text(text_format.MessageToString(model))
+    return target
+
+
+@pytest.mark.parametrize(
+    ("builder", "fields"),
+    [
+        pytest.param(frozen_text, {"outputs": {"y": "y"}}, id="a frozen graph"),
+        pytest.param(saved_text, {}, id="a SavedModel"),
+    ],
+)
+def test_a_model_may_be_written_as_text(
+    builder: Any, fields: dict[str, Any], frozen: Freeze
+) -> None:
+    x = np.eye(4, dtype=np.float32)
+    outputs = answer(frozen(builder, **fields), {"x": x})
+    assert difference(models.weights(4, 2), outputs["y"], 1e-6) is None
 
 
 IDS = tf.TensorSpec([None], tf.int64, "ids")
@@ -318,6 +352,47 @@ def any_rank(directory: Path) -> Path:
     return _function(directory, lambda x, w: {"y": x * w}, spec)
 
 
+def _mean_length(tokens: Any, w: Any) -> Arrays:
+    """As Keras 2 models do it that average over what they padded: the longest row decides."""
+    lengths = tf.strings.length(tokens.to_tensor())
+    return {"y": tf.reduce_mean(tf.cast(lengths, tf.float32), 1) * w}
+
+
+def padded_words(directory: Path) -> Path:
+    texts = tf.TensorSpec([None], tf.string, "x")
+    return _function(directory, lambda x, w: _mean_length(tf.strings.split(x), w), texts)
+
+
+def padded_characters(directory: Path) -> Path:
+    texts = tf.TensorSpec([None], tf.string, "x")
+    return _function(directory, lambda x, w: _mean_length(tf.strings.bytes_split(x), w), texts)
+
+
+def padded_vocabulary(directory: Path) -> Path:
+    inputs = tf.keras.Input([], dtype=tf.string, name="texts")
+    tokens = tf.keras.layers.TextVectorization(vocabulary=["cold", "ice", "water"])(inputs)
+    outputs = tf.keras.layers.GlobalAveragePooling1D()(tf.keras.layers.Embedding(5, 3)(tokens))
+    tf.keras.Model(inputs, outputs).save(directory / "model.keras")
+    return directory / "model.keras"
+
+
+def padded_lists(directory: Path) -> Path:
+    def parsed(x: Any, w: Any) -> Arrays:
+        lists = tf.io.VarLenFeature(tf.float32)
+        dense = tf.sparse.to_dense(tf.io.parse_example(x, {"list": lists})["list"])
+        return {"y": tf.reduce_mean(dense, 1) * w}
+
+    return _function(directory, parsed, tf.TensorSpec([None], tf.string, "x"))
+
+
+def masked_words(directory: Path) -> Path:
+    def counted(x: Any, w: Any) -> Arrays:
+        words = tf.strings.split(x).to_tensor()
+        return {"y": tf.reduce_sum(tf.cast(tf.strings.length(words) > 0, tf.float32), 1) * w}
+
+    return _function(directory, counted, tf.TensorSpec([None], tf.string, "x"))
+
+
 def images(directory: Path) -> Path:
     def decoded(x: Any, w: Any) -> Arrays:
         def mean(text: Any) -> Any:
@@ -343,6 +418,11 @@ def images(directory: Path) -> Path:
         pytest.param(half, True, True, False, id="bfloat16"),
         pytest.param(any_rank, False, True, False, id="any rank"),
         pytest.param(images, True, True, True, id="encoded images"),
+        pytest.param(padded_words, False, True, False, id="texts padded with words"),
+        pytest.param(padded_characters, False, True, False, id="texts padded with characters"),
+        pytest.param(padded_vocabulary, False, True, False, id="texts padded with a vocabulary's"),
+        pytest.param(padded_lists, False, True, False, id="lists of Examples, padded"),
+        pytest.param(masked_words, True, True, False, id="texts padded with what does not count"),
     ],
 )
 def test_what_runs_show_stands_in_the_manifest(

@@ -44,6 +44,7 @@ def test_equal_freezes_have_one_key_whatever(other: FreezeRequest) -> None:
         pytest.param(_key(replace(REQUEST, feeds={"keep_prob": 0.5})), id="a feed"),
         pytest.param(_key(replace(REQUEST, feeds={"keep_prob": "1.0"})), id="a feed's type"),
         pytest.param(_key(replace(REQUEST, tolerance=1e-3)), id="the tolerance"),
+        pytest.param(_key(replace(REQUEST, images={"x": {"height": 1}})), id="an image input"),
     ],
 )
 def test_another_key_for_what_may_make_another_artifact(other: str) -> None:

@@ -130,6 +130,13 @@ def refusal(source: Path, target: Path, **fields: Any) -> FreezeError:
             id="a Python function, by its node",
         ),
         pytest.param(
+            models.too_large_checkpoint,
+            {"outputs": {"y": "probabilities"}},
+            Exit.MODEL_TOO_LARGE,
+            ["would have 4.00 GiB", "float16"],
+            id="weights of more than 2 GiB, before any is read",
+        ),
+        pytest.param(
             models.queue_checkpoint,
             {"outputs": {"y": "y"}},
             Exit.UNSUPPORTED_MODEL,
@@ -267,6 +274,11 @@ def broken_graph(directory: Path) -> Path:
     return directory / "graph.pb"
 
 
+def broken_text(directory: Path) -> Path:
+    (directory / "graph.pbtxt").write_bytes(b"node \xff")
+    return directory / "graph.pbtxt"
+
+
 def broken_keras(directory: Path) -> Path:
     (directory / "model.keras").write_bytes(b"not a zip file")
     return directory / "model.keras"
@@ -341,6 +353,7 @@ def absent_output_number(directory: Path) -> Path:
         pytest.param(asset_outside, Exit.INVALID_CHECKPOINT, "missing", id="an asset outside"),
         pytest.param(missing_asset, Exit.INVALID_CHECKPOINT, "vocab.txt", id="missing asset"),
         pytest.param(broken_graph, Exit.INVALID_CHECKPOINT, "not a GraphDef", id="broken graph"),
+        pytest.param(broken_text, Exit.INVALID_CHECKPOINT, "not a GraphDef", id="broken text"),
         pytest.param(broken_keras, Exit.INVALID_CHECKPOINT, "is damaged", id="broken .keras"),
         pytest.param(
             flipped_keras, Exit.INVALID_CHECKPOINT, "checksum of", id="a flipped bit in a .keras"

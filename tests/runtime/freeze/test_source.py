@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fakes.s3 import Bucket
+from fakes.web import Web
 
 from frazil_runtime import contract
 from frazil_runtime.contract import Exit
@@ -29,10 +28,13 @@ FILES = {
     "saved/variables/variables.index": b"index",
     "saved/assets/words.txt": b"a\n",
     "saved/assets.extra/tf_serving_warmup_requests": b"records",
+    "old/model.ckpt": b"variables",
+    "old/model.ckpt.meta": b"meta",
     "model.keras": b"keras",
     "frozen.pb": b"frozen",
 }
 URIS = {
+    "old/model.ckpt": 2,
     "ckpt/model.ckpt-1000": 3,
     "saved": 4,
     "model.keras": 1,
@@ -52,24 +54,6 @@ def models(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return tmp_path / "models"
-
-
-@pytest.fixture
-def web(models: Path) -> Iterator[str]:
-    """The URL of a web server over ``models``."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_request(self, *_: object) -> None:
-            pass
-
-        log_error = log_request
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(models))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 def _fetch(uri: str, environ: dict[str, str], folder: Path) -> tuple[Source, Fetched]:
@@ -111,16 +95,37 @@ def test_a_saved_model_that_is_a_whole_bucket(models: Path, tmp_path: Path, buck
 
 @pytest.mark.parametrize("name", [name for name in URIS if name != "saved"])
 def test_from_the_web_what_can_be_known_without_a_listing(
-    models: Path, web: str, tmp_path: Path, name: str
+    models: Path, web: Web, tmp_path: Path, name: str
 ) -> None:
     _, local = _fetch(str(models / name), {}, tmp_path / "local")
-    _, remote = _fetch(f"{web}/{name}?signature=x", {}, tmp_path / "remote")
+    _, remote = _fetch(f"{web.over(models)}/{name}", {}, tmp_path / "remote")
     assert remote.digest == local.digest
 
 
-def test_from_the_web_without_a_meta_file(models: Path, web: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ckpt/model.ckpt-1000", "model.keras"])
+def test_from_the_web_with_the_signature_in_the_uri(
+    models: Path, web: Web, tmp_path: Path, name: str
+) -> None:
+    url = f"{web.over(models, query='signature=x/y')}/{name}"
+    _, got = _fetch(f"{url}?signature=x/y", {}, tmp_path / "got")
+    assert got.path.name == Path(name).name
+    with pytest.raises(FreezeError) as caught:
+        _fetch(f"{url}?signature=z", {}, tmp_path / "other")
+    assert caught.value.exit is Exit.SOURCE_FORBIDDEN
+    assert "signature" not in str(caught.value)
+
+
+def test_a_server_that_does_not_say_how_long_a_file_is(
+    models: Path, web: Web, tmp_path: Path
+) -> None:
+    with pytest.raises(FreezeError, match="sends no Content-Length") as caught:
+        _fetch(f"{web.over(models, length=False)}/model.keras", {}, tmp_path / "got")
+    assert caught.value.exit is Exit.INVALID_REQUEST
+
+
+def test_from_the_web_without_a_meta_file(models: Path, web: Web, tmp_path: Path) -> None:
     (models / "ckpt/model.ckpt-1000.meta").unlink()
-    _, got = _fetch(f"{web}/ckpt/model.ckpt-1000", {}, tmp_path / "got")
+    _, got = _fetch(f"{web.over(models)}/ckpt/model.ckpt-1000", {}, tmp_path / "got")
     assert len(list((tmp_path / "got").iterdir())) == 2
     assert got.path.name == "model.ckpt-1000"
 
@@ -154,15 +159,52 @@ def test_a_link_out_of_a_claim_is_refused(models: Path, link: str, uri: str) -> 
     assert caught.value.exit is Exit.INVALID_REQUEST
 
 
+def _circle(folder: Path) -> None:
+    (folder / "circle").symlink_to("circle")
+
+
+def _upwards(folder: Path) -> None:
+    (folder / "upwards").symlink_to("..")
+
+
+def _not_utf8(folder: Path) -> None:
+    (folder / os.fsdecode(b"caf\xe9")).touch()
+
+
+ODD = [
+    pytest.param(_circle, id="a link to itself"),
+    pytest.param(_upwards, id="a link to a folder around it"),
+    pytest.param(_not_utf8, id="a name that is not UTF-8"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["model.keras", "saved"])
+def test_what_lies_beside_a_model_is_no_matter(
+    models: Path, tmp_path: Path, name: str, odd: Callable[[Path], None]
+) -> None:
+    odd(models)
+    _, got = _fetch(str(models / name), {}, tmp_path / "got")
+    assert got.path.exists()
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_lies_in_a_model_must_be_readable(models: Path, odd: Callable[[Path], None]) -> None:
+    odd(models / "saved/assets")
+    with pytest.raises(FreezeError, match="it cannot be read as it is") as caught:
+        find(str(models / "saved"), {})
+    assert caught.value.exit is Exit.INVALID_REQUEST
+
+
 def test_nothing_at_a_local_path_names_what_comes_near(models: Path) -> None:
     with pytest.raises(FreezeError, match="Nearest names beside it: model") as caught:
         find(str(models / "ckpt/model.ckpt-100"), {})
     assert caught.value.exit is Exit.SOURCE_NOT_FOUND
 
 
-def test_nothing_on_the_web_says_what_can_be_fetched_from_there(web: str) -> None:
+def test_nothing_on_the_web_says_what_can_be_fetched_from_there(models: Path, web: Web) -> None:
     with pytest.raises(FreezeError, match="a SavedModel needs a store that can list") as caught:
-        find(f"{web}/saved", {})
+        find(f"{web.over(models)}/saved", {})
     assert caught.value.exit is Exit.SOURCE_NOT_FOUND
 
 

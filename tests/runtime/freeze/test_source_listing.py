@@ -38,6 +38,12 @@ def _below(*names: str, markers: tuple[str, ...] = ()) -> dict[str, Entry]:
         pytest.param(
             ["m-1.index", "m-1.data-00000-of-00001", "mm.index"], [], id="only longer names"
         ),
+        pytest.param(["m", "m.meta", "m.txt"], ["m", "m.meta"], id="one file, the old format"),
+        pytest.param(
+            ["m", "m.index", "m.data-00000-of-00001"],
+            ["m.data-00000-of-00001", "m.index"],
+            id="a file of the very name beside the present format: not of it",
+        ),
         pytest.param(["m.indexes", "m.data", "m.txt"], [], id="only other endings"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from obstore.store import AzureStore, GCSStore
 
 from frazil_runtime import contract
 from frazil_runtime.contract import Exit
@@ -59,6 +60,31 @@ def test_a_uri_that_makes_no_sense_is_the_users_to_mend(
     with pytest.raises(FreezeError, match=message) as caught:
         locate(uri, environ)
     assert caught.value.exit is Exit.INVALID_REQUEST
+
+
+_ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind", "name", "folder"),
+    [
+        pytest.param("gs://bucket/a/m.ckpt", GCSStore, "m.ckpt", "a", id="gs, in a folder"),
+        pytest.param("gs://bucket/m.keras", GCSStore, "m.keras", None, id="gs, at the root"),
+        pytest.param("gs://bucket/a%20b", GCSStore, "a%20b", None, id="gs, with a percent sign"),
+        pytest.param("az://box/a/b/m.pb", AzureStore, "m.pb", "a/b", id="az"),
+        pytest.param("az://box", AzureStore, "", None, id="az, a whole container"),
+    ],
+)
+def test_the_stores_of_google_and_azure_are_rooted_at_the_folder(
+    uri: str, kind: type, name: str, folder: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only how they are opened: there is no server of either to read from here."""
+    for key, value in _ACCOUNT.items():
+        monkeypatch.setenv(key, value)
+    found = locate(uri, {})
+    assert (type(found.store), found.name, found.listable) == (kind, name, True)
+    prefix = getattr(found.store, "prefix", None)
+    assert (str(prefix) if prefix else None) == folder
 
 
 @pytest.mark.parametrize("uri", ["/nowhere/model.ckpt", "file:///nowhere/model.ckpt"])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from fakes.models import manifest, model, tensor
 
+from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.lifecycle import State
+from frazil_runtime.models import Served
 from frazil_runtime.protocol import descriptions
+from frazil_runtime.statistics import Compute, Statistics
 
 MODEL = model(
     manifest(
@@ -73,4 +76,101 @@ def test_metadata_names_tensors_as_the_open_inference_protocol_does() -> None:
             {"name": "y", "datatype": "FP64", "shape": ()},
             {"name": "z", "datatype": "COMPLEX64", "shape": (3,)},
         ],
+    }
+
+
+def test_a_configuration_has_whole_shapes_and_so_no_batch_size() -> None:
+    assert descriptions.open_inference_config(MODEL) == {
+        "name": "digits",
+        "platform": "tensorflow_graphdef",
+        "backend": "frazil",
+        "max_batch_size": 0,
+        "input": [
+            {"name": "x", "data_type": "TYPE_FP32", "dims": (-1, 2)},
+            {"name": "any", "data_type": "TYPE_STRING", "dims": [-1]},
+        ],
+        "output": [
+            {"name": "y", "data_type": "TYPE_FP64", "dims": ()},
+            {"name": "z", "data_type": "TYPE_INVALID", "dims": (3,)},
+        ],
+    }
+
+
+class Nobody:
+    async def infer(self, _: InferRequest) -> InferResponse:
+        raise AssertionError("nobody asks")
+
+
+def test_statistics_are_in_nanoseconds_since_the_process_began() -> None:
+    done = Statistics(rows=5, runs=2, last=1700000000.1234)
+    done.requests.add(0.5, 3)
+    done.failed.add(0.25)
+    done.queue.add(0.1)
+    done.compute.infer.add(0.000001)
+    done.hits.add(0.002)
+    done.batches[4] = Compute()
+    done.batches[1] = Compute()
+    done.batches[1].infer.add(3.0)
+    nothing = {"count": 0, "ns": 0}
+    assert descriptions.open_inference_statistics([Served(MODEL, Nobody(), done)]) == {
+        "model_stats": [
+            {
+                "name": "digits",
+                "version": "3",
+                "last_inference": 1700000000123,
+                "inference_count": 5,
+                "execution_count": 2,
+                "inference_stats": {
+                    "success": {"count": 3, "ns": 500_000_000},
+                    "fail": {"count": 1, "ns": 250_000_000},
+                    "queue": {"count": 1, "ns": 100_000_000},
+                    "compute_input": nothing,
+                    "compute_infer": {"count": 1, "ns": 1000},
+                    "compute_output": nothing,
+                    "cache_hit": {"count": 1, "ns": 2_000_000},
+                    "cache_miss": nothing,
+                },
+                "batch_stats": [
+                    {
+                        "batch_size": 1,
+                        "compute_input": nothing,
+                        "compute_infer": {"count": 1, "ns": 3_000_000_000},
+                        "compute_output": nothing,
+                    },
+                    {
+                        "batch_size": 4,
+                        "compute_input": nothing,
+                        "compute_infer": nothing,
+                        "compute_output": nothing,
+                    },
+                ],
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        pytest.param(State.READY, {"state": "READY", "reason": ""}, id="a ready model"),
+        pytest.param(
+            State.DRAINING, {"state": "UNAVAILABLE", "reason": "draining"}, id="a draining model"
+        ),
+    ],
+)
+def test_the_index_tells_the_state(state: State, said: dict[str, str]) -> None:
+    listed = descriptions.open_inference_index([MODEL], state)
+    assert listed == [{"name": "digits", "version": "3", **said}]
+
+
+def test_the_server_claims_no_extension_that_it_lacks() -> None:
+    assert descriptions.open_inference_server("1") == {
+        "name": "frazil",
+        "version": "1",
+        "extensions": (
+            "binary_tensor_data",
+            "model_configuration",
+            "schedule_policy",
+            "statistics",
+        ),
     }

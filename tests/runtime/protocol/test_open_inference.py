@@ -115,11 +115,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no data": (
         {"inputs": [{key: X[key] for key in ("name", "shape", "datatype")}]},
-        'input "x" has no "data": tensors are read as JSON only',
+        'input "x" must have either "data" or the parameter "binary_data_size"',
     ),
     "data that are null": (
         {"inputs": [X | {"data": None}]},
-        'input "x" has no "data": tensors are read as JSON only',
+        'input "x" must have either "data" or the parameter "binary_data_size"',
     ),
     "ragged data": (
         {"inputs": [X | {"data": [[1], [2, 3]]}]},
@@ -186,8 +186,9 @@ OUTPUTS: dict[str, tuple[Array, dict[str, object]]] = {
 
 @pytest.mark.parametrize(("array", "record"), OUTPUTS.values(), ids=OUTPUTS)
 def test_outputs(array: Array, record: dict[str, object]) -> None:
-    call = Infer(InferRequest("serving_default", {}), id=None)
-    body = open_inference.encode(call, {"y": array}, model="digits", version="3")
+    call = Infer(InferRequest("serving_default", {}), None, {}, binary_default=False)
+    body, json_bytes = open_inference.encode(call, {"y": array}, model="digits", version="3")
+    assert json_bytes is None
     assert json.loads(body) == {
         "model_name": "digits",
         "model_version": "3",
@@ -196,8 +197,8 @@ def test_outputs(array: Array, record: dict[str, object]) -> None:
 
 
 def test_the_id_comes_back() -> None:
-    call = Infer(InferRequest("serving_default", {}), id="42")
-    assert json.loads(open_inference.encode(call, {}, model="m", version="1"))["id"] == "42"
+    call = Infer(InferRequest("serving_default", {}), "42", {}, binary_default=True)
+    assert json.loads(open_inference.encode(call, {}, model="m", version="1")[0])["id"] == "42"
 
 
 VALUES = st.recursive(
@@ -218,7 +219,7 @@ RECORDS = st.fixed_dictionaries(
         "shape": st.lists(st.integers()) | VALUES,
         "datatype": st.just("FP32") | VALUES,
         "data": st.lists(st.floats()) | VALUES,
-        "parameters": VALUES,
+        "parameters": st.fixed_dictionaries({"binary_data_size": st.integers(-1, 20)}) | VALUES,
     },
 )
 
@@ -232,3 +233,17 @@ RECORDS = st.fixed_dictionaries(
 def test_any_document_is_read_or_refused(document: dict[str, object]) -> None:
     with suppress(InferenceError):
         open_inference.decode(json.dumps(document).encode(), ONE)
+
+
+@given(
+    st.lists(RECORDS, max_size=3),
+    st.dictionaries(st.sampled_from(["binary_data_output", "timeout", "priority"]), VALUES),
+    st.binary(max_size=40),
+    st.integers(-3, 3),
+)
+def test_any_binary_data_is_read_or_refused(
+    inputs: list[Any], parameters: dict[str, object], data: bytes, lie: int
+) -> None:
+    document = json.dumps({"inputs": inputs, "parameters": parameters}).encode()
+    with suppress(InferenceError):
+        open_inference.decode(document + data, ONE, max(0, len(document) + lie))

@@ -1,0 +1,55 @@
+"""Pure: the policy of a model's serving pods, and the ConfigMap that they read it from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from frazil_operator import names
+from frazil_operator.api import Model
+from frazil_operator.corev1 import bytes_of
+from frazil_operator.observed import Object
+from frazil_operator.plan.parts import child
+from frazil_runtime.contract import Policy
+
+FILE = "policy.json"
+
+
+def config_map(model: Model, live: Object | None, now: datetime) -> dict[str, Any]:
+    """What the pods shall follow; ``live`` is what they follow now, None where there is none."""
+    told = (live or {}).get("data", {}).get(FILE, "")
+    wished = policy(model)
+    text = replace(wished, number=_number(wished, told, now)).to_json()
+    identity = names.Child("v1", "ConfigMap", names.policy(model.name))
+    return child(model, identity, {"data": {FILE: text}})
+
+
+def policy(model: Model) -> Policy:
+    """What the spec says, without a number."""
+    queue, cache = model.spec.queue, model.spec.cache
+    return Policy(
+        order=queue.order,
+        aging_seconds=queue.aging_seconds,
+        max_wait_seconds=queue.max_wait_seconds,
+        max_bytes=bytes_of(queue.max_bytes),
+        max_request_bytes=bytes_of(queue.max_request_bytes),
+        input_cache_bytes=bytes_of(cache.inputs.max_bytes),
+        output_cache_mode=cache.outputs.mode,
+        output_cache_bytes=bytes_of(cache.outputs.max_bytes),
+    )
+
+
+def _number(wished: Policy, told: str, now: datetime) -> int:
+    """The number told while the contents are equal; else one that is larger than any before.
+
+    The time sees to that where the ConfigMap was deleted or altered: pods pass over a policy whose
+    number is not larger than that of the one they follow.
+    """
+    second = int(now.timestamp())
+    try:
+        there = Policy.from_json(told).number
+    except ValueError:
+        return second
+    same = replace(wished, number=there).to_json() == told
+    return there if same else max(there + 1, second)

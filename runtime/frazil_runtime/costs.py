@@ -1,0 +1,137 @@
+"""What a run costs: expected seconds by shape class and number of rows, learnt from the runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Final
+
+RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
+GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
+QUICK_SECONDS: Final = 100e-6  # a run that is expected to take less is done in place,
+MISS_SECONDS: Final = 1e-3  # unless too many take longer than a hand-over to a thread may
+RUN_OVERHEAD: Final = 100e-6  # of every run, however small: forming it, its tensors, a hand-over
+QUICK_MISSES: Final = 0.01
+CLASSES: Final = 256  # shape classes kept; what clients send decides how many there are
+
+_WEIGHT: Final = 0.1  # of the newest run in the average
+_MISS_WEIGHT: Final = 0.002
+_LOOK_RUNS: Final = 64  # after so many runs it is asked again which size is the best
+
+Kind = tuple[Hashable, ...]  # begins with (model, signature)
+
+
+class Cost:
+    """Of one shape class. ``best`` is the number of rows from which on a larger batch gains
+    nothing, or takes too long; ``quick`` whether its runs are better done in place.
+
+    Both are judged by what a thread computes. What others wait for is longer on a thread, where it
+    has waits in it that a run in place does not have.
+    """
+
+    __slots__ = ("_computed", "_misses", "_runs", "_sizes", "_warmed", "best", "quick", "seconds")
+
+    def __init__(
+        self, sizes: Sequence[int], seconds: Mapping[int, float], *, warmed: bool = True
+    ) -> None:
+        self._warmed = warmed  # or seen to run so often that it is known
+        self.seconds = dict(seconds)  # that others wait, by number of rows
+        self._computed = dict(seconds)
+        self._sizes = sizes
+        self._runs = 0
+        self._misses = 0.0  # share of runs that took longer than a hand-over
+        self._look()
+
+    def expected(self, rows: int) -> float:
+        """Seconds that so many rows take, in runs of the sizes they would be run at."""
+        if rows <= self.best and rows in self.seconds:
+            return self.seconds[rows]
+        whole, rest = divmod(rows, self.best)
+        seconds = whole * _at(self.seconds, self.best)
+        for size in self._sizes:
+            if rest & size:
+                seconds += _at(self.seconds, size)
+        return seconds
+
+    def observe(self, rows: int, wall: float, cpu: float) -> None:
+        """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed."""
+        _average(self.seconds, rows, wall)
+        _average(self._computed, rows, cpu)
+        self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
+        self._runs += 1
+        if self._runs % _LOOK_RUNS == 0:
+            self._warmed = True
+            self._look()
+
+    def _look(self) -> None:
+        self.best = 1
+        one = _at(self._computed, 1)
+        longest = QUICK_SECONDS if one < QUICK_SECONDS else RUN_SECONDS
+        for double in self._sizes[1:]:
+            two = self._computed.get(double)
+            if two is None or two > longest or not gains(_at(self._computed, self.best), two):
+                break
+            self.best = double
+        known = self._computed and _at(self._computed, self.best) < QUICK_SECONDS
+        self.quick = self._warmed and bool(known) and self._misses < QUICK_MISSES
+
+
+def _average(seconds: dict[int, float], rows: int, newest: float) -> None:
+    before = seconds.get(rows)
+    seconds[rows] = newest if before is None else before + _WEIGHT * (newest - before)
+
+
+def _at(seconds: Mapping[int, float], size: int) -> float:
+    """Seconds of a run of this size; from the nearest smaller one where it was never run."""
+    found = seconds.get(size)
+    if found is None:
+        smaller = max((each for each in seconds if each < size), default=0)
+        found = seconds[smaller] * size / smaller if smaller else 0.0
+    return found
+
+
+def gains(one: float, two: float) -> bool:
+    """Whether a run of twice the rows, in ``two`` seconds, makes a row cheaper by a tenth."""
+    return two + RUN_OVERHEAD <= 2 * GAIN * (one + RUN_OVERHEAD)
+
+
+class Costs:
+    """The shape classes of all models.
+
+    A class not seen yet begins as its signature's warm-up, but is run on threads until it is known.
+    """
+
+    def __init__(self, max_batch_size: int) -> None:
+        self.sizes = tuple(1 << n for n in range(max_batch_size.bit_length()))
+        self._classes: OrderedDict[Kind, Cost] = OrderedDict()
+        self._seeds: dict[Hashable, dict[int, float]] = {}  # by (model, signature)
+
+    def seed(self, kind: Kind, seconds: Mapping[int, float]) -> None:
+        """What the warm-up of this class measured: seconds by number of rows (1, 2, 4 …)."""
+        self._seeds[kind[0]] = dict(seconds)
+        self._classes[kind] = Cost(self.sizes, seconds)
+
+    def of(self, kind: Kind) -> Cost:
+        """The shape class's own, which goes on being the one that is asked."""
+        known = self._classes.get(kind)
+        if known is None:
+            seed = self._seeds.get(kind[0], {})
+            known = self._classes[kind] = Cost(self.sizes, seed, warmed=False)
+            if len(self._classes) > CLASSES:
+                self._classes.popitem(last=False)
+        else:
+            self._classes.move_to_end(kind)
+        return known
+
+    def least(self, model: str, signature: str) -> float:
+        """Seconds that one row takes, by the warm-up."""
+        return self._seeds.get((model, signature), {}).get(1, 0.0)
+
+    @property
+    def largest(self) -> float:
+        """Seconds that a full batch of the costliest signature takes, by the warm-up; 0: none."""
+        found = [
+            Cost(self.sizes, seconds).expected(self.sizes[-1] if len(seconds) > 1 else 1)
+            for seconds in self._seeds.values()
+        ]
+        return max(found, default=0.0)

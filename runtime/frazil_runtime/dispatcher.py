@@ -1,0 +1,324 @@
+"""Requests in, runs out: what waits is put together, run on a free slot, and given back.
+
+All of it happens on the event loop, but for the runs themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from typing import Final
+
+from frazil_runtime import batcher
+from frazil_runtime.blame import Blame, blame, endless, told
+from frazil_runtime.contract import Batching, Policy
+from frazil_runtime.costs import Costs
+from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
+from frazil_runtime.logs import log
+from frazil_runtime.scheduler import Rules, Scheduler
+from frazil_runtime.workers import Watchdog, Workers
+
+TURN_SECONDS: Final = 500e-6  # of runs in place, before the event loop looks at its sockets again
+AGAIN: Final = 0.1  # share of session time that running failed rows again may take
+# After so long, and so many times what was expected, a run is taken for one that never ends.
+ENDLESS_SECONDS: Final = 10.0
+ENDLESS_TIMES: Final = 20.0
+
+
+class Dispatcher:
+    """One line for all models of the process, and the slots that serve it."""
+
+    def __init__(
+        self,
+        slots: int,
+        batching: Batching,
+        *,
+        endless_seconds: float = ENDLESS_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.costs = Costs(batching.max_batch_size)
+        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
+        self.in_flight = 0  # jobs taken and not yet ended
+        self.refused = 0
+        self._workers, self._watchdog = Workers(slots), Watchdog()
+        self._delay = batching.max_delay_milliseconds / 1000
+        self._endless = endless_seconds
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._turn_due = False
+        self._wake_at = 0.0
+        self._runs: set[Run] = set()
+        self._quick = 0  # pieces that wait and need no slot
+        self._groups = 0
+        self._seconds = 0.0  # of session time so far,
+        self._seconds_again = 0.0  # and of what was run again
+
+    @property
+    def running(self) -> float:
+        """Seconds of session time that the runs under way are expected to take yet."""
+        if not self._runs:
+            return 0.0
+        now = self._clock()
+        return sum([max(0.0, run.started + run.expected - now) for run in self._runs])
+
+    def apply(self, policy: Policy) -> None:
+        """Follow another policy; what waits already keeps its place."""
+        rules = self.scheduler.rules
+        rules.smallest_first = policy.order == "SmallestFirst"
+        rules.aging_seconds = policy.aging_seconds
+        rules.max_wait_seconds = policy.max_wait_seconds
+
+    def submit(self, job: Job) -> None:
+        """Put a job in line; whoever has to leave for it, itself perhaps, is refused."""
+        job.arrived, job.left = self._clock(), job.rows
+        job.quick = job.cost.quick and not job.hosted.manifest.loops
+        self.in_flight += 1
+        piece = self._piece(job, 0, job.rows, self._group(job))
+        for leaving in self.scheduler.admit(piece, self.running):
+            self._end(leaving.job, self.refusal())
+        self._schedule()
+
+    def abandon(self, job: Job) -> None:
+        """Nobody waits for it any more; a run that has begun ends by itself."""
+        if job.done is not None:
+            self._forget(job)
+
+    def refusal(self) -> InferenceError:
+        """What one more that is refused is told.
+
+        The advice is spread, or all would come back at once.
+        """
+        self.refused += 1
+        wait = self.scheduler.wait(self.running)
+        return InferenceError(
+            Code.RESOURCE_EXHAUSTED,
+            f"{len(self.scheduler)} requests wait {wait:.1f} s already: try again later",
+            retry_after=max(1.0, wait) * random.uniform(1.0, 2.0),  # noqa: S311 - no secret
+        )
+
+    def would_refuse(self, hosted: Hosted) -> bool:
+        """Whether the least request of this model would be refused now."""
+        if not self.scheduler:
+            return False
+        cost = self.costs.least(hosted.name, hosted.manifest.default_signature)
+        return self.scheduler.would_refuse(self._clock(), cost, self.running)
+
+    def close(self) -> None:
+        """Finish what has begun, start nothing more."""
+        for piece in list(self.scheduler):
+            self._end(piece.job, InferenceError(Code.UNAVAILABLE, "the server stops"))
+        self._workers.close()
+        self._watchdog.close()
+
+    # A turn: start all that can start now.
+
+    def _schedule(self) -> None:
+        if not self._turn_due:
+            self._turn_due = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_due = False
+        end = self._clock() + TURN_SECONDS
+        while (piece := self._next()) is not None:
+            run = self._form(piece)
+            if not piece.job.quick:
+                self._workers.submit(partial(self._execute, run), partial(self._landed, run))
+                continue
+            self._finish(run, self._execute(run))
+            if self._clock() >= end:
+                self._schedule()
+                return
+
+    def _next(self) -> Piece | None:
+        """The first in line that may start. What is run again comes last while it has had its
+        share."""
+        if not (self._workers.idle or self._quick):
+            return None
+        exhausted = self._seconds_again > AGAIN * self._seconds
+        last: Piece | None = None
+        for piece in self.scheduler:
+            if not self._may_start(piece):
+                continue
+            if not (piece.again and exhausted):
+                return piece
+            last = last or piece
+        return last
+
+    def _may_start(self, piece: Piece) -> bool:
+        if piece.job.hosted.suspended or not (self._workers.idle or piece.job.quick):
+            return False
+        return not self._delay or not self._waits_for_company(piece)
+
+    def _waits_for_company(self, piece: Piece) -> bool:
+        if not piece.job.batchable or piece.again:
+            return False
+        together = self.scheduler.together(piece.group)
+        due, now = min(each.arrived for each in together) + self._delay, self._clock()
+        if now >= due or sum(each.rows for each in together) >= piece.job.cost.best:
+            return False
+        if not now < self._wake_at <= due:
+            self._wake_at = due
+            self._loop.call_later(due - now, self._schedule)
+        return True
+
+    def _form(self, first: Piece) -> Run:
+        """Take the rows of the next run out of the line."""
+        job = first.job
+        if job.batchable and not first.alone:
+            formed = batcher.form(self.scheduler.together(first.group), job.cost.best)
+        else:
+            formed = [(first, first.rows)]
+        parts = [Part(piece, piece.start, rows) for piece, rows in formed]
+        rows, now = sum([part.rows for part in parts]), self._clock()
+        for part in parts:
+            self._take(part, now)
+        session, expected = job.hosted.session, job.cost.expected(rows)
+        run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
+        self._runs.add(run)
+        return run
+
+    def _take(self, part: Part, now: float) -> None:
+        piece, job = part.piece, part.piece.job
+        if not job.started:
+            job.started = now
+            job.hosted.statistics.queue.add(now - job.arrived)
+        left = piece.rows - part.rows
+        if left:
+            piece.start += part.rows
+            self.scheduler.retake(piece, left, job.cost.expected(left))
+        else:
+            self.scheduler.remove(piece)
+            job.pieces.discard(piece)
+            self._quick -= job.quick
+
+    def _execute(self, run: Run) -> Outcome:
+        """Run it, in place or on a thread. Whatever goes wrong is in the outcome."""
+        pieces = [part.piece.job.part(part.start, part.rows) for part in run.parts]
+        limit = self._endless + ENDLESS_TIMES * run.expected
+        wall, cpu = time.perf_counter(), time.thread_time()
+        result: list[Array] | Exception
+        try:
+            with self._watchdog.watch(limit, lambda: self._end_endless(run)):
+                result = run.session.run_together(run.signature, pieces)
+        except Exception as error:  # a bug of ours, too: those who wait must hear of it
+            result = error
+        return Outcome(result, time.perf_counter() - wall, time.thread_time() - cpu)
+
+    # The end of a run.
+
+    def _landed(self, run: Run, outcome: Outcome) -> None:
+        self._finish(run, outcome)
+        self._schedule()
+
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        self._runs.discard(run)
+        self._seconds += outcome.wall
+        if run.parts[0].piece.again:  # as are all, or none
+            self._seconds_again += outcome.wall
+        if isinstance(outcome.result, Exception):
+            self._failed(run, outcome.result, outcome.wall)
+            return
+        run.cost.observe(run.rows, outcome.wall, outcome.cpu)
+        run.hosted.statistics.ran(run.rows, outcome.wall)
+        self._deliver(run, outcome.result)
+
+    def _deliver(self, run: Run, outputs: list[Array]) -> None:
+        """Give each job its rows; one that has them all is done."""
+        first = run.parts[0]
+        if first.rows == first.piece.job.rows == run.rows:
+            self._end(first.piece.job, outputs)
+            return
+        found = batcher.split(outputs, [part.rows for part in run.parts])
+        for part, rows in zip(run.parts, found, strict=True):
+            job = part.piece.job
+            if part.rows == job.rows:
+                self._end(job, rows)
+                continue
+            job.results[part.start] = rows
+            job.left -= part.rows
+            if not job.left:
+                self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
+
+    def _failed(self, run: Run, error: Exception, seconds: float) -> None:
+        found = blame(run, error)
+        if found is Blame.ENDLESS:
+            for part in run.parts:
+                if len(run.parts) == 1:
+                    self._end(part.piece.job, endless(seconds))
+                else:
+                    self._again([part], again=True, alone=True)
+        elif found is Blame.NOBODY:
+            self._again(run.parts, again=False)
+        elif found is Blame.ONE:
+            middle = len(run.parts) // 2
+            self._again(run.parts[:middle], again=True)
+            self._again(run.parts[middle:], again=True)
+        else:
+            log.warning("a run of %s failed: %s", run.hosted.name, type(error).__name__)
+            for part in run.parts:
+                self._end(part.piece.job, told(error))
+
+    def _again(self, parts: Iterable[Part], *, again: bool, alone: bool = False) -> None:
+        """Put rows back in line; those that have failed may meet nobody but each other."""
+        self._groups += 1
+        number = self._groups
+        for part in parts:
+            job = part.piece.job
+            if job.done is not None:
+                group = (number, job.kind) if again else self._group(job)
+                piece = self._piece(job, part.start, part.rows, group)
+                piece.again, piece.alone = again, alone
+                self.scheduler.add(piece)
+
+    def _end_endless(self, run: Run) -> None:
+        """On the watchdog's thread: end the run with its session, and make another one."""
+        hosted = run.hosted
+        run.overdue = hosted.suspended = True
+        log.error("a run of %s does not end: its session is closed and made anew", hosted.name)
+        try:
+            run.session.close()
+            hosted.session = hosted.make()
+        except Exception:
+            log.exception("%s could not be made anew", hosted.name)
+            os._exit(1)  # another process can: the one that starts this one will see to it
+        self._loop.call_soon_threadsafe(self._resume, hosted)
+
+    def _resume(self, hosted: Hosted) -> None:
+        hosted.suspended = False
+        self._schedule()
+
+    # Jobs.
+
+    def _piece(self, job: Job, start: int, rows: int, group: Hashable) -> Piece:
+        cost = job.cost.expected(rows)
+        piece = Piece(group, rows, cost, job.arrived, job.priority, job=job, start=start)
+        job.pieces.add(piece)
+        self._quick += job.quick
+        return piece
+
+    def _group(self, job: Job) -> Hashable:
+        if job.batchable:
+            return job.kind
+        self._groups += 1
+        return self._groups
+
+    def _end(self, job: Job, result: Result) -> None:
+        done = job.done
+        if done is not None:
+            self._forget(job)
+            done(result)
+
+    def _forget(self, job: Job) -> None:
+        job.done = None
+        self.in_flight -= 1
+        for piece in job.pieces:
+            self._quick -= job.quick
+            if piece.waiting:
+                self.scheduler.remove(piece)
+        job.pieces.clear()

@@ -1,0 +1,30 @@
+"""The models of this process, as the transports see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from frazil_runtime.engine import InferRequest, InferResponse
+from frazil_runtime.lifecycle import ModelInfo
+from frazil_runtime.statistics import Statistics
+
+
+class Infers(Protocol):
+    """What a transport needs of an engine."""
+
+    async def infer(self, request: InferRequest) -> InferResponse:
+        """Run one request, or raise InferenceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One model, who answers for it, and what it has done so far."""
+
+    info: ModelInfo
+    engine: Infers
+    statistics: Statistics = field(default_factory=Statistics)
+
+
+Models = Mapping[str, Served]  # by the name clients use

@@ -1,0 +1,119 @@
+"""The gRPC port: both protocols, health and reflection on one server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha import reflection
+
+from frazil_runtime.lifecycle import Lifecycle
+from frazil_runtime.listeners import ListenError
+from frazil_runtime.metrics import Metrics
+from frazil_runtime.models import Models
+from frazil_runtime.protocol.messages import new_pool
+from frazil_runtime.transport import rpc_health, rpc_open_inference, rpc_tf_serving
+from frazil_runtime.transport.rpc import Handlers, Rpc
+
+# kube-proxy balances connections, not requests: see ``connections``. gRPC itself spreads the age by
+# 10 %. The grace is for the calls of an old connection; none may be cut off that is being answered.
+AGE_SECONDS: Final = 30.0
+_AGE_GRACE_SECONDS: Final = 600.0
+_SPREAD: Final = 1.1  # of a connection's age
+
+# Without a call, after which the server may stop.
+QUIET_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 60.0  # for what is being answered then; a pod has no more
+
+_CODEC_THREADS: Final = 2
+
+
+@asynccontextmanager
+async def serving_grpc(
+    models: Models,
+    metrics: Metrics,
+    lifecycle: Lifecycle,
+    address: str,
+    *,
+    max_message_bytes: int,
+    age_seconds: float = AGE_SECONDS,
+    grace_seconds: float = GRACE_SECONDS,
+    quiet_seconds: float = QUIET_SECONDS,
+) -> AsyncIterator[int]:
+    """Serve ``models`` on ``address`` (``host:port``; port 0: any) to the end of the block.
+
+    Yields the port. At the end: serve on until no client calls any more, then finish what was
+    accepted, for up to ``grace_seconds``. ListenError names the address.
+    """
+    threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="grpc-codec")
+    server = grpc.aio.server(options=_options(max_message_bytes, age_seconds))
+    rpc = Rpc(models, metrics, threads, max_message_bytes)
+    services = _services(models, rpc, lifecycle, max_message_bytes)
+    for name, handlers in services.items():
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+    reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, _reflected())
+    try:
+        port: int = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise ListenError(f"cannot listen on {address}: {error}") from error
+    await server.start()
+    try:
+        yield port
+    finally:
+        await _deserted(rpc, age_seconds * _SPREAD, quiet_seconds)
+        await server.stop(grace_seconds)
+        threads.shutdown(cancel_futures=True)
+
+
+async def _deserted(rpc: Rpc, patience: float, quiet_seconds: float) -> None:
+    """Wait until no call has come for a while, or every connection of today has grown old.
+
+    A server that stops kills the calls that reach it before its clients have heard of that. A
+    connection that has grown old does not: it is told to go, and what was sent meanwhile counts. So
+    clients leave by age; that no new ones come is for the endpoint lists to see to.
+    """
+    end = monotonic() + patience
+    while (left := min(rpc.last + quiet_seconds, end) - monotonic()) > 0:  # noqa: ASYNC110 - it is for time to pass
+        await asyncio.sleep(left)
+
+
+def _services(
+    models: Models, rpc: Rpc, lifecycle: Lifecycle, max_bytes: int
+) -> dict[str, Handlers]:
+    found = {
+        rpc_tf_serving.PREDICTION: rpc_tf_serving.prediction_service(models, rpc, max_bytes),
+        rpc_tf_serving.MODEL: rpc_tf_serving.model_service(models, rpc, lifecycle),
+        rpc_open_inference.SERVICE: rpc_open_inference.inference_service(models, rpc, lifecycle),
+    }
+    return found | {rpc_health.SERVICE: rpc_health.health_service(lifecycle, found)}
+
+
+def _options(max_bytes: int, age_seconds: float) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("grpc.max_receive_message_length", max_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.per_message_decompression", 0),  # it has no bound: see ``rpc_compression``
+        ("grpc.so_reuseport", 0),  # else a port that is taken would be shared in silence
+        ("grpc.max_connection_age_ms", round(age_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(_AGE_GRACE_SECONDS * 1000)),
+        # Clients that vanished without a word are found out while a call of theirs is open.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # Clients may ask as often whether we are there.
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    )
+
+
+def _reflected() -> Any:
+    """What reflection tells of: our own protos, and those of the health service."""
+    pool = new_pool()
+    file = FileDescriptorProto()
+    rpc_health.FILE.CopyToProto(file)
+    pool.Add(file)
+    return pool

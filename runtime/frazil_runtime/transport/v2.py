@@ -1,0 +1,131 @@
+"""The paths of the Open Inference Protocol v2, and of Triton's extensions of it."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from importlib.metadata import version as installed
+from typing import Any, Final
+
+from frazil_runtime.errors import Code, InferenceError, invalid
+from frazil_runtime.lifecycle import Lifecycle
+from frazil_runtime.models import Models, Served
+from frazil_runtime.protocol import descriptions, documents, open_inference
+from frazil_runtime.transport.predictions import Codec, Predictions
+from frazil_runtime.transport.requests import Answer, Methods, Request, constant
+
+PROTOCOL: Final = "open-inference"
+
+_MODEL: Final = re.compile(r"/v2/models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?.*")
+
+# Of Triton's extensions those that cannot be had, and what to do instead.
+_NEVER: Final = (
+    (
+        r"/v2/models/[^/]+(/versions/[^/]+)?/generate(_stream)?",
+        "a model answers once and whole here: use infer",
+    ),
+    (
+        r"/v2/repository/models/[^/]+/(load|unload)",
+        "which models are served is not for clients to say: change the ModelDeployment, or what "
+        "`frazil serve` was started with",
+    ),
+    (
+        r"/v2/(system|cuda)sharedmemory(/.*)?",
+        "no memory is shared with clients: send tensors in the request, best as binary data",
+    ),
+    (
+        r"/v2(/models/[^/]+)?/trace/setting",
+        "requests are not traced: the admin port's /metrics and each model's /stats say how long "
+        "they take",
+    ),
+    (r"/v2/logging", "logs have no settings that clients could change"),
+)
+
+
+def of_server(models: Models, lifecycle: Lifecycle) -> dict[str, Methods]:
+    """What is about the server, or about all models."""
+
+    async def ready(_: Request) -> Answer:
+        status = 200 if lifecycle.ready else 503
+        return Answer.of_record({"ready": lifecycle.ready}, status)
+
+    async def statistics(_: Request) -> Answer:
+        return Answer.of_record(descriptions.open_inference_statistics(models.values()))
+
+    async def index(request: Request) -> Answer:
+        try:
+            only_ready = _only_ready(await request.body.read())
+        except InferenceError as error:
+            return Answer.of_error(error)
+        listed = () if only_ready and not lifecycle.ready else models.values()
+        infos = [served.info for served in listed]
+        return Answer.of_record(descriptions.open_inference_index(infos, lifecycle.state))
+
+    server = descriptions.open_inference_server(installed("frazil"))
+    return {
+        "/v2": {"GET": constant(Answer.of_record(server))},
+        "/v2/health/live": {"GET": constant(Answer.of_record({"live": True}))},
+        "/v2/health/ready": {"GET": ready},
+        "/v2/models": {"GET": constant(Answer.of_record({"models": list(models)}))},
+        "/v2/models/stats": {"GET": statistics},
+        "/v2/repository/index": {"POST": index},
+    }
+
+
+def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> dict[str, Methods]:
+    """A model's paths, by its name alone and by its version."""
+    model = served.info
+    codec = Codec(
+        PROTOCOL,
+        partial(_decode, served),
+        partial(open_inference.encode, model=model.name, version=model.version),
+    )
+    metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
+    config = constant(Answer.of_record(descriptions.open_inference_config(model)))
+
+    async def ready(_: Request) -> Answer:
+        record = {"name": model.name, "ready": lifecycle.ready}
+        return Answer.of_record(record, 200 if lifecycle.ready else 503)
+
+    async def statistics(_: Request) -> Answer:
+        return Answer.of_record(descriptions.open_inference_statistics([served]))
+
+    routes: dict[str, Methods] = {}
+    base = f"/v2/models/{model.name}"
+    for path in (base, f"{base}/versions/{model.version}"):
+        routes[path] = {"GET": metadata}
+        routes[f"{path}/ready"] = {"GET": ready}
+        routes[f"{path}/config"] = {"GET": config}
+        routes[f"{path}/stats"] = {"GET": statistics}
+        routes[f"{path}/infer"] = {"POST": partial(predictions.answer, served, codec)}
+    return routes
+
+
+def miss(models: Models, path: str) -> InferenceError | None:
+    """Why a path of this protocol is none; None where it is not of this protocol."""
+    for pattern, text in _NEVER:
+        if re.fullmatch(pattern, path):
+            return InferenceError(Code.UNIMPLEMENTED, text)
+    match = _MODEL.fullmatch(path)
+    return InferenceError(Code.NOT_FOUND, _miss(models, **match.groupdict())) if match else None
+
+
+def _miss(models: Models, model: str, version: str | None) -> str:
+    if model not in models:
+        return f"Model with name {model} does not exist."
+    if version not in (None, served := models[model].info.version):
+        return f"Model {model} has version {served}, not {version}."
+    return f"Model {model} has the paths /infer, /ready, /config, /stats and none behind its name."
+
+
+def _decode(served: Served, body: bytes, json_bytes: int | None) -> open_inference.Infer:
+    return open_inference.decode(body, served.info.manifest, json_bytes)
+
+
+def _only_ready(body: bytes) -> bool:
+    """Read ``{"ready"?: true}``; nothing at all is as good as ``{}``."""
+    record: Any = documents.parse(body) if body else {}
+    only_ready = record.get("ready", False) if type(record) is dict else None
+    if type(only_ready) is not bool:
+        raise invalid('the index wants {"ready": true}, to list only models that are ready, or {}')
+    return only_ready

@@ -1,0 +1,88 @@
+"""The threads that run sessions: one a slot, and one that ends what does not end by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any, Final
+
+NICE: Final = 5  # the event loop goes first: it accepts, answers probes, refuses
+LOOK_SECONDS: Final = 0.25
+
+Work = Callable[[], Any]
+Done = Callable[[Any], object]
+
+
+class Workers:
+    """As many threads as slots. Work is handed over and its result comes back on the event loop."""
+
+    def __init__(self, slots: int) -> None:
+        self.idle = slots
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[tuple[Work, Done] | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"session-{n}", daemon=True)
+            for n in range(slots)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Occupy a slot with ``work``, which must not raise; ``done`` gets its result."""
+        self.idle -= 1
+        self._queue.put((work, done))
+
+    def close(self) -> None:
+        """Finish what has begun; nothing may be submitted any more."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        while (task := self._queue.get()) is not None:
+            work, done = task
+            self._loop.call_soon_threadsafe(self._finish, done, work())
+
+    def _finish(self, done: Done, result: Any) -> None:
+        self.idle += 1
+        done(result)
+
+
+class Watchdog:
+    """A thread of its own: the event loop may be the one that hangs."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._watched: dict[object, tuple[float, Callable[[], object]]] = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def watch(self, seconds: float, end: Callable[[], object]) -> Iterator[None]:
+        """Call ``end`` once, on the watchdog's thread, where the block takes longer than that."""
+        token = object()
+        self._watched[token] = (self._clock() + seconds, end)
+        try:
+            yield
+        finally:
+            self._watched.pop(token, None)
+
+    def close(self) -> None:
+        """Watch no more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            now = self._clock()
+            for token, (limit, end) in list(self._watched.items()):
+                if now >= limit and self._watched.pop(token, None) is not None:
+                    end()

@@ -1,0 +1,93 @@
+"""A real `frazil serve` of a real graph, through both ports: cache, policy, several models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import tensorflow as tf
+from fakes import artifacts
+from fakes.serving import serving
+
+from frazil_runtime.contract import CACHE_HEADER, ENV_TOKEN_FILE, Policy
+from frazil_runtime.manifest import Signature
+
+pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
+
+
+@pytest.fixture(scope="session")
+def doubling(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """y = 2x, in rows of three."""
+
+    def build() -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, 3], "x")
+        tf.multiply(x, 2.0, "y")
+
+    directory = tmp_path_factory.mktemp("doubling")
+    one = artifacts.one_to_one("x", "y", "float32", (-1, 3))
+    signature = Signature(one.inputs, one.outputs, batchable=True, deterministic=True)
+    samples = {"serving_default": {"x": np.zeros((1, 3), np.float32)}}
+    artifacts.write_artifact(directory, build, {"serving_default": signature}, samples=samples)
+    return directory
+
+
+def ask(url: str, model: str, value: float, **headers: str) -> httpx.Response:
+    body = {"instances": [[value, value, value]]}
+    answer = httpx.post(f"{url}/v1/models/{model}:predict", json=body, headers=headers)
+    assert answer.json() == {"predictions": [[2 * value] * 3]}
+    return answer
+
+
+def test_two_models_share_a_process(doubling: Path) -> None:
+    models = ("--model", f"one={doubling}", "--model", f"two={doubling}")
+    with serving("", *models) as server:
+        url = server.address("listening")
+        for model in ("one", "two"):
+            seen = [ask(url, model, 1.5).headers[CACHE_HEADER] for _ in range(2)]
+            assert seen == ["miss", "hit"], "what one has answered is no answer of the other"
+        assert httpx.get(f"{url}/v2/models").json() == {"models": ["one", "two"]}
+
+
+def test_a_server_that_stands_alone_keeps_what_cannot_change(doubling: Path) -> None:
+    with serving(doubling, "--name=two") as server:
+        url = server.address("listening")
+        seen = [ask(url, "two", 1).headers[CACHE_HEADER] for _ in range(2)]
+        assert seen == ["miss", "hit"]
+        assert ask(url, "two", 1, **{"Cache-Control": "no-store"}).headers[CACHE_HEADER] == "off"
+
+
+def test_a_policy_is_followed_from_who_has_the_token_and_only_forward(
+    doubling: Path, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("open sesame\n")
+    with serving(doubling, "--name=two", **{ENV_TOKEN_FILE: str(token)}) as server:
+        admin, url = server.address("probes and metrics"), server.address("listening")
+        server.wait_for("ready in")
+        off = Policy(number=2, output_cache_mode="Off").to_json()
+
+        def post(text: str, authorization: str) -> int:
+            headers = {"Authorization": authorization}
+            return httpx.post(f"{admin}/policy", content=text, headers=headers).status_code
+
+        assert post(off, "Bearer sesame") == 401
+        assert post("{}x", "Bearer open sesame") == 400
+        assert ask(url, "two", 1).headers[CACHE_HEADER] == "miss"
+        assert post(off, "Bearer open sesame") == 200
+        assert ask(url, "two", 1).headers[CACHE_HEADER] == "off"
+        assert post(Policy(number=1).to_json(), "Bearer open sesame") == 409
+        assert json.loads(httpx.get(f"{admin}/policy").text)["number"] == 2
+
+
+def test_a_policy_in_a_file_is_followed_when_it_changes(doubling: Path, tmp_path: Path) -> None:
+    file = tmp_path / "policy.json"
+    with serving(doubling, "--name=two", "--policy", str(file)) as server:
+        url = server.address("listening")
+        server.wait_for("ready in")
+        assert ask(url, "two", 1).headers[CACHE_HEADER] == "off", "no policy, no caching"
+        file.write_text(Policy(number=1, output_cache_mode="Always").to_json())
+        server.wait_for("policy 1: ")
+        assert [ask(url, "two", 1).headers[CACHE_HEADER] for _ in range(2)] == ["miss", "hit"]
