@@ -16,7 +16,7 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
 from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.bodies import Body, Limits
-from frazil_runtime.transport.connections import EXPIRES
+from frazil_runtime.transport.connections import EXPIRES, WHOLE
 from frazil_runtime.transport.predictions import Predictions
 from frazil_runtime.transport.requests import (
     CLOSE,
@@ -66,15 +66,17 @@ class HttpApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = Body(scope["headers"], receive, self._limits, self._lifecycle)
-        request = Request(scope["method"], scope["path"], scope["headers"], body)
+        headers = dict(scope["headers"])
+        whole = WHOLE in scope["state"]
+        body = Body(headers, receive, self._limits, self._lifecycle, whole=whole)
+        request = Request(scope["method"], scope["path"], headers, body)
         try:
             answer = await self._handler(request)(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
-        headers = self._headers.get(request.path, self._no_path)
-        await respond(request, answer, (*headers, CLOSE) if self._ends(scope) else headers, send)
+        further = self._headers.get(request.path, self._no_path)
+        await respond(request, answer, (*further, CLOSE) if self._ends(scope) else further, send)
 
     def close(self) -> None:
         """Let go of the threads."""
