@@ -28,6 +28,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._signatures: dict[str, frozenset[str]] = {}
+        self._observed: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "frazil_requests",
             "Requests answered, by outcome: OK or a gRPC status code",
@@ -58,8 +59,13 @@ class Metrics:
         the label's values are bounded by the model, not by what clients think of.
         """
         known = signature if signature in self._signatures[model] else ""
-        self._requests.labels(model, protocol, known, code).inc()
-        self._durations.labels(model, protocol, known).observe(seconds)
+        labels = (model, protocol, known, code)
+        if labels not in self._observed:  # finding a series by its labels costs more than it does
+            duration = self._durations.labels(model, protocol, known)
+            self._observed[labels] = (self._requests.labels(*labels), duration)
+        count, duration = self._observed[labels]
+        count.inc()
+        duration.observe(seconds)
 
     def serves(self, model: ModelInfo) -> None:
         """Name a model once it is loaded."""

@@ -70,12 +70,12 @@ def check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
 
 def _impossible(shape: tuple[int, ...]) -> str:
     """Why TensorFlow would abort at ``shape``; empty where it would not."""
-    if any(size < 0 for size in shape):
+    if min(shape, default=0) < 0:
         return "a dimension is negative"
     if len(shape) > MAX_RANK:
         return f"more than {MAX_RANK} dimensions"
     # A dimension of 0 counts as 1: TensorFlow multiplies in order, and overflows before the 0.
-    if math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
+    if math.prod(shape if all(shape) else [size or 1 for size in shape]) > MAX_ELEMENTS:
         return "too many elements"
     return ""
 

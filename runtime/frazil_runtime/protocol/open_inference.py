@@ -12,8 +12,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,8 +34,7 @@ T = TypeVar("T")
 Record = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Infer:
+class Infer(NamedTuple):
     """A decoded call; ``id`` is the client's, None where it sent none.
 
     ``binary`` says of outputs whether they are wanted as binary data, and ``binary_default`` of

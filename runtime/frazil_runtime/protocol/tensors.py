@@ -83,6 +83,8 @@ def is_b64(value: object) -> TypeGuard[dict[str, str]]:
 
 def _flatten(tensor: Tensor, value: object) -> tuple[tuple[int, ...], Iterable[Leaves]]:
     """The shape of nested lists, and the values in them, in one piece or in many."""
+    if type(value) is np.ndarray:
+        return value.shape, (value.reshape(-1),)
     shape: list[int] = []
     level: list[Any] = [value]
     while True:

@@ -7,8 +7,7 @@ errors repeat the client's whole document, these repeat its beginning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
@@ -21,8 +20,7 @@ from frazil_runtime.validation import check_names, find_signature
 _BYTES_SUFFIX: Final = "_bytes"  # outputs so named are binary and travel as {"b64": …}
 
 
-@dataclass(frozen=True, slots=True)
-class Predict:
+class Predict(NamedTuple):
     """A decoded call; ``rows``: it came, and is answered, row by row (``instances``)."""
 
     request: InferRequest

@@ -64,7 +64,9 @@ class AdminApp:
         if not is_authorized(authorization, self._token_file):
             return 401, TEXT, b"a policy is taken from who has the token\n"
         try:
-            text = await Body(scope["headers"], receive, POLICY_LIMITS, self._lifecycle).read()
+            text = await Body(
+                dict(scope["headers"]), receive, POLICY_LIMITS, self._lifecycle
+            ).read()
             policy = Policy.from_json(text.decode())
         except InferenceError as error:
             return error.code.status, TEXT, f"{error}\n".encode()

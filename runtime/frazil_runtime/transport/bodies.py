@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from frazil_runtime.errors import Code, InferenceError
@@ -30,20 +30,24 @@ class Body:
     """Read on demand, once. ``ended``: nothing more of it will come.
 
     ``length`` is what the client claims, 0 where there is no body; None where it comes in chunks.
+    ``whole`` says that it has come already, so that no time needs to be limited.
     While the process drains no byte buys time, so that its end is near.
     """
 
     def __init__(
         self,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Mapping[bytes, bytes],
         receive: Receive,
         limits: Limits,
         lifecycle: Lifecycle,
+        *,
+        whole: bool = False,
     ) -> None:
         self.length = _content_length(headers)
         self.limits = limits
         self._receive = receive
         self._lifecycle = lifecycle
+        self._whole = whole
         self._size = 0
         self.ended = self.length == 0
 
@@ -57,6 +61,8 @@ class Body:
         if self.ended:
             return b""
         self.check_length()
+        if self._whole:
+            return await self._chunk()
         try:
             async with asyncio.timeout(self.limits.seconds) as deadline:
                 first = await self._chunk()
@@ -111,10 +117,7 @@ def too_large(limit: int) -> InferenceError:
     )
 
 
-def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value)  # the HTTP parser has checked it
-        if name == b"transfer-encoding":
-            return None
-    return 0
+def _content_length(headers: Mapping[bytes, bytes]) -> int | None:
+    if b"content-length" in headers:
+        return int(headers[b"content-length"])  # the HTTP parser has checked it
+    return None if b"transfer-encoding" in headers else 0

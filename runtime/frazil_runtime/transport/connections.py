@@ -11,7 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from frazil_runtime.transport.parser import Parser
 
-EXPIRES: Final = "frazil.expires"  # in the scope's state: when the connection is old, in seconds
+# In the scope's state: when the connection is old, in seconds; whether the request has all come.
+EXPIRES: Final = "frazil.expires"
+WHOLE: Final = "frazil.whole"
 
 # kube-proxy balances connections, not requests: without an end, the first pod keeps its clients
 # for ever. The spread keeps clients that came together from leaving together.
@@ -90,6 +92,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request is whole."""
         if not self.parser.should_upgrade():
+            self.scope["state"][WHOLE] = True
             super().on_message_complete()
 
     def pause_writing(self) -> None:

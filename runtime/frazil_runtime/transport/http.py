@@ -17,7 +17,7 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
 from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.bodies import Body, Limits
-from frazil_runtime.transport.connections import EXPIRES
+from frazil_runtime.transport.connections import EXPIRES, WHOLE
 from frazil_runtime.transport.predictions import Predictions
 from frazil_runtime.transport.requests import (
     CLOSE,
@@ -68,18 +68,20 @@ class HttpApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = Body(scope["headers"], receive, self._limits, self._lifecycle)
+        headers = dict(scope["headers"])
+        whole = WHOLE in scope["state"]
+        body = Body(headers, receive, self._limits, self._lifecycle, whole=whole)
         path = scope["path"]
         if path not in self._routes:
             path = canonical(path)
-        request = Request(scope["method"], path, scope["headers"], body)
+        request = Request(scope["method"], path, headers, body)
         try:
             answer = await self._handler(request)(request)
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
-        headers = self._headers.get(request.path, self._no_path)
-        await respond(request, answer, (*headers, CLOSE) if self._ends(scope) else headers, send)
+        further = self._headers.get(request.path, self._no_path)
+        await respond(request, answer, (*further, CLOSE) if self._ends(scope) else further, send)
 
     def follow(self, policy: Policy) -> None:
         """Read bodies of the requests to come as far as this policy allows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -39,13 +39,12 @@ class Options:
 _NONE: Final = Options()
 
 
-def read(headers: Iterable[tuple[bytes, bytes]]) -> Options:
-    """The options; of a header that is there twice the last counts. InferenceError: a bad one."""
+def read(headers: Mapping[bytes, bytes]) -> Options:
+    """The options in headers of lower-case names; InferenceError where one makes no sense."""
     found = {}
-    for name, value in headers:
-        if name in _READERS:
-            field, parse = _READERS[name]
-            found[field] = parse(value)
+    for name in _READERS.keys() & headers.keys():
+        field, parse = _READERS[name]
+        found[field] = parse(headers[name])
     return Options(**found) if found else _NONE
 
 

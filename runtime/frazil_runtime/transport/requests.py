@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
 
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import documents
@@ -18,18 +17,16 @@ CLOSE: Final = (b"connection", b"close")
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What was asked; the body is still to be read."""
 
     method: str
     path: str
-    headers: Iterable[tuple[bytes, bytes]]  # names in lower case
+    headers: Mapping[bytes, bytes]  # names in lower case
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A response with all its body."""
 
     status: int

@@ -12,8 +12,8 @@ from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.transport.bodies import Body, Limits
 
-LENGTH_3 = [(b"host", b"a"), (b"content-length", b"3")]
-CHUNKED = [(b"transfer-encoding", b"chunked")]
+LENGTH_3 = {b"host": b"a", b"content-length": b"3"}
+CHUNKED = {b"transfer-encoding": b"chunked"}
 GONE = {"type": "http.disconnect"}
 
 
@@ -22,7 +22,7 @@ def chunk(data: bytes, *, more: bool = True) -> dict[str, Any]:
 
 
 def body(
-    headers: list[tuple[bytes, bytes]], *messages: dict[str, Any], limits: Limits | None = None
+    headers: dict[bytes, bytes], *messages: dict[str, Any], limits: Limits | None = None
 ) -> Body:
     """A body that comes as ``messages``; after the last of them nothing ever comes."""
     coming: Iterator[dict[str, Any]] = iter(messages)
@@ -45,8 +45,8 @@ async def test_many_pieces() -> None:
     assert sent.ended
 
 
-@pytest.mark.parametrize("headers", [[], [(b"content-length", b"0")]], ids=["no length", "0 bytes"])
-async def test_no_body_is_not_waited_for(headers: list[tuple[bytes, bytes]]) -> None:
+@pytest.mark.parametrize("headers", [{}, {b"content-length": b"0"}], ids=["no length", "0 bytes"])
+async def test_no_body_is_not_waited_for(headers: dict[bytes, bytes]) -> None:
     sent = body(headers)
     assert sent.ended
     assert await sent.read() == b""

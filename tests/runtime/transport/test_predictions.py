@@ -53,9 +53,9 @@ def request(text: bytes, **headers: str) -> Request:
     async def receive() -> Any:
         return {"type": "http.request", "body": text, "more_body": False}
 
-    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     if "transfer_encoding" not in headers:
-        fields.append((b"content-length", str(len(text)).encode()))
+        fields[b"content-length"] = str(len(text)).encode()
     return Request("POST", "/", fields, Body(fields, receive, Limits(bytes=2**20), Lifecycle()))
 
 
