@@ -50,8 +50,9 @@ check: setup ## Lint, formatting, types, who may import whom
 test-fast: check ## The checks and the pure tests: seconds
 	$(BIN)/pytest -m "not tensorflow and not integration and not e2e and not devcluster_cycle"
 
-test: check ## Everything, the real cluster included (KEEP=1 leaves it running)
+test: check ## Everything, on a devcluster of its own (KEEP=1 leaves it running)
 	$(BIN)/pytest -m "not e2e"
+	devcluster/devcluster down
 	trap '[[ "$(KEEP)" ]] || devcluster/devcluster down' EXIT; \
 	scripts/install-devcluster; $(BIN)/pytest -m e2e
 
@@ -64,7 +65,7 @@ install: setup ## Install the chart on the devcluster, which is started if need 
 demo: install ## From a checkpoint in a bucket to predictions, and on to a better checkpoint
 	$(BIN)/python -m examples.demo
 
-measure: install ## Fill the tables of docs/measurements.md
+measure: down install ## Fill the tables of docs/measurements.md, on a devcluster that does nothing else
 	$(BIN)/python -m bench.measure
 
 down: ## Take the devcluster away
