@@ -60,7 +60,7 @@ def _announce(directory: Path, name: str, listeners: Listeners, requests: Path) 
     if not _wait_ready(address(listeners.admin)):
         return
     # By now the server has imported all that this needs.
-    from frazil_runtime.client.welcome import welcome  # noqa: PLC0415
+    from frazil_runtime.client.welcome import welcome  # noqa: PLC0415 - when it serves
 
     sys.stdout.write(welcome(directory, name, f"http://{address(listeners.http)}", requests))
     sys.stdout.flush()
