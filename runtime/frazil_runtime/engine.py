@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 import numpy.typing as npt
@@ -134,9 +136,9 @@ class Engine:
         """Of each model, by its name."""
         return {hosted.name: hosted.statistics for hosted in self._hosted.values()}
 
-    @contextmanager
-    def reserve(self, model: str, size: int | None) -> Iterator[None]:
-        """Count a request of ``size`` bytes (None: not known yet) for as long as the block lasts.
+    def admit(self, model: str, size: int | None) -> int:
+        """Count a request of ``size`` bytes (None: not known yet) until it is released; as how many
+        bytes it counts.
 
         InferenceError at once where it would be refused anyway: there are too many bytes, or too
         much work is waiting.
@@ -151,15 +153,14 @@ class Engine:
         if self.dispatcher.would_refuse(self._hosted[model]):
             raise self.dispatcher.refusal()
         self.bytes += size
-        try:
-            yield
-        finally:
-            self.bytes -= size
+        return size
 
-    async def hashed(self, size: int, work: Callable[[], bytes]) -> bytes:
-        """Hash here what is small, and elsewhere what is not."""
-        if size <= HASH_HERE:
-            return work()
+    def release(self, size: int) -> None:
+        """A request has its answer, or wants none any more: it counts no longer."""
+        self.bytes -= size
+
+    async def hashed(self, work: Callable[[], bytes]) -> bytes:
+        """Hash what is too large to be hashed here."""
         return await asyncio.get_running_loop().run_in_executor(self._hashing, work)
 
     def close(self) -> None:
@@ -170,6 +171,10 @@ class Engine:
         self._hashing.shutdown(cancel_futures=True)
 
 
+Done = Callable[[InferResponse | InferenceError], object]
+Leave = Callable[[], object]
+
+
 class ModelEngine:
     """One model of an engine: ``infer`` answers its requests."""
 
@@ -178,70 +183,153 @@ class ModelEngine:
         self._inputs = inputs
         self.statistics = hosted.statistics
         self._engine = engine
-        self._scope = f"{hosted.name}\0{hosted.manifest.digest}".encode()
+        self._scopes = {
+            name: f"{hosted.name}\0{hosted.manifest.digest}\0{name}".encode()
+            for name in hosted.manifest.signatures
+        }
         self._flights: dict[bytes, Flight] = {}
 
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            signature = find_signature(self.hosted.manifest, request.signature)
-            wanted = check_outputs(signature, request.outputs)
-            sent = request.inputs
+        future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
+        asked = _Asked(request, partial(_settle, future))
+        with self._counting_failures(asked):
             if self._inputs is not None:
-                sent = await self._inputs.resolve(sent)
-            inputs = check_inputs(signature, sent)
-            outputs, cache = await self._outputs(request, signature, inputs)
-        except InferenceError:
-            self.statistics.failed.add(clock() - began)
+                asked.sent = await self._inputs.resolve(asked.sent)
+            self._check(asked)
+            if asked.size > HASH_HERE and self._is_cacheable(asked):
+                asked.key = await self._engine.hashed(partial(self._key, asked))
+            leave = self._begin(asked)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            leave()
             raise
-        self.statistics.requests.add(clock() - began)
-        names = [tensor.name for tensor in signature.outputs]
-        if wanted == tuple(names):
-            return InferResponse(dict(zip(names, outputs, strict=True)), cache)
-        return InferResponse({name: outputs[names.index(name)] for name in wanted}, cache)
 
-    async def _outputs(
-        self, request: InferRequest, signature: Signature, inputs: list[Array]
-    ) -> tuple[list[Array], str]:
-        """The outputs in fetch order, and what the cache had to do with them."""
-        cache = self._engine.cache
+    def start(self, request: InferRequest, done: Done) -> Leave | None:
+        """``infer`` without a task: ``done`` gets the response, or the InferenceError, perhaps
+        before this returns. InferenceError where the request is wrong.
+
+        Returns what is to be called where nobody waits for it any more; None where the request has
+        to wait for something before it can be run, and nothing has been done.
+        """
+        if self._inputs is not None:
+            return None
+        asked = _Asked(request, done)
+        with self._counting_failures(asked):
+            self._check(asked)
+            return None if asked.size > HASH_HERE else self._begin(asked)
+
+    @contextmanager
+    def _counting_failures(self, asked: _Asked) -> Iterator[None]:
+        try:
+            yield
+        except InferenceError:
+            self.statistics.failed.add(perf_counter() - asked.began)
+            raise
+
+    def _check(self, asked: _Asked) -> None:
+        request = asked.request
+        asked.signature = find_signature(self.hosted.manifest, request.signature)
+        asked.wanted = check_outputs(asked.signature, request.outputs)
+        asked.inputs = check_inputs(asked.signature, asked.sent)
+        asked.size = sum(map(size_of, asked.inputs))
         if request.timeout is not None and request.timeout <= 0:
             raise InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over on arrival")
-        if not (cache.on and request.stored and signature.deterministic):
-            return await self._take_off(request, inputs, None).wait(request.timeout), "off"
-        epoch, size = cache.epoch, sum(map(size_of, inputs))
-        scope = b"%s\0%s" % (self._scope, request.signature.encode())
-        key = await self._engine.hashed(size, lambda: key_of(scope, epoch, signature, inputs))
-        found = cache.get(key)
-        if found is not None:
-            self.statistics.hits.add(0.0)
-            return found, "hit"
-        self.statistics.misses.add(0.0)
-        flight = self._flights.get(key) or self._take_off(request, inputs, key)
-        return await flight.wait(request.timeout), "miss"
 
-    def _take_off(self, request: InferRequest, inputs: list[Array], key: bytes | None) -> Flight:
+    def _is_cacheable(self, asked: _Asked) -> bool:
+        stored = self._engine.cache.on and asked.request.stored
+        return stored and asked.signature.deterministic
+
+    def _key(self, asked: _Asked) -> bytes:
+        scope, epoch = self._scopes[asked.request.signature], self._engine.cache.epoch
+        return key_of(scope, epoch, asked.signature, asked.inputs)
+
+    def _begin(self, asked: _Asked) -> Leave:
+        """Answer from the cache, or wait for a run: a new one, or one that is under way."""
+        flight = None
+        if self._is_cacheable(asked):
+            key = asked.key = asked.key or self._key(asked)
+            found = self._engine.cache.get(key)
+            if found is not None:
+                asked.cache = "hit"
+                self.statistics.hits.add(0.0)
+                self._answer(asked, found)
+                return _nothing
+            asked.cache = "miss"
+            self.statistics.misses.add(0.0)
+            flight = self._flights.get(key)
+        flight = flight or self._take_off(asked)
+        return flight.join(asked.request.timeout, partial(self._answer, asked))
+
+    def _take_off(self, asked: _Asked) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
-        epoch = self._engine.cache.epoch
+        key, cache, dispatcher = asked.key, self._engine.cache, self._engine.dispatcher
+        epoch = cache.epoch
 
         def done(result: Result) -> None:
             if key is not None:
                 self._flights.pop(key, None)
                 if not isinstance(result, InferenceError):
-                    self._engine.cache.put(key, result, epoch)
+                    cache.put(key, result, epoch)
             flight.land(result)
 
         def give_up() -> None:
             if key is not None:
                 self._flights.pop(key, None)
-            self._engine.dispatcher.abandon(job)
+            dispatcher.abandon(job)
 
         flight = Flight(give_up)
-        costs = self._engine.dispatcher.costs
-        job = Job.of(self.hosted, request.signature, inputs, costs, done, priority=request.priority)
+        name, priority = asked.request.signature, asked.request.priority
+        job = Job.of(self.hosted, name, asked.inputs, dispatcher.costs, done, priority=priority)
         if key is not None:
             self._flights[key] = flight
-        self._engine.dispatcher.submit(job)
+        dispatcher.submit(job)
         return flight
+
+    def _answer(self, asked: _Asked, result: Result) -> None:
+        seconds = perf_counter() - asked.began
+        if isinstance(result, InferenceError):
+            self.statistics.failed.add(seconds)
+            asked.done(result)
+            return
+        self.statistics.requests.add(seconds)
+        names = asked.signature.output_names
+        outputs = dict(zip(names, result, strict=True))
+        if asked.wanted is not names:
+            outputs = {name: outputs[name] for name in asked.wanted}
+        asked.done(InferResponse(outputs, asked.cache))
+
+
+class _Asked:
+    """A request on its way to its answer; what ``_check`` has found of it, it has not at first."""
+
+    __slots__ = (
+        *("began", "cache", "done", "inputs", "key", "request", "sent", "signature", "size"),
+        "wanted",
+    )
+
+    signature: Signature
+    inputs: list[Array]  # in feed order
+    wanted: tuple[str, ...]
+    size: int
+
+    def __init__(self, request: InferRequest, done: Done) -> None:
+        self.began = perf_counter()
+        self.request, self.done = request, done
+        self.sent = request.inputs
+        self.key: bytes | None = None
+        self.cache = "off"
+
+
+def _settle(future: asyncio.Future[InferResponse], result: InferResponse | InferenceError) -> None:
+    if future.done():  # it was cancelled, and has not noticed yet
+        return
+    if isinstance(result, InferenceError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
+def _nothing() -> None:
+    """Leave what is over."""

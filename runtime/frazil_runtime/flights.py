@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.jobs import Array, Result
+from frazil_runtime.jobs import Result
+from frazil_runtime.logs import log
 
 
 class Flight:
@@ -16,53 +17,76 @@ class Flight:
     flight: ``give_up`` is called. A result comes once, to all that wait then.
     """
 
+    __slots__ = ("_give_up", "_result", "_waiting")
+
     def __init__(self, give_up: Callable[[], object]) -> None:
         self._give_up = give_up
-        self._waiting: set[asyncio.Future[list[Array]]] = set()
+        self._waiting: set[Waiter] = set()
         self._result: Result | None = None
 
-    async def wait(self, seconds: float | None) -> list[Array]:
-        """The outputs; InferenceError with what went wrong, or that ``seconds`` are over."""
+    def join(self, seconds: float | None, done: Callable[[Result], object]) -> Callable[[], None]:
+        """Call ``done`` with the outputs, or with what went wrong: perhaps that ``seconds`` are
+        over. Returns what is to be called by who does not wait any more."""
+        waiter = Waiter(self, done)
         if self._result is not None:  # refused as soon as it was put in line
-            return _given(self._result)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Array]] = loop.create_future()
-        self._waiting.add(future)
-        timer = None if seconds is None else loop.call_later(seconds, _expire, future)
-        try:
-            return await future
-        finally:
-            if timer is not None:
-                timer.cancel()
-            self._waiting.discard(future)
-            if not self._waiting and self._result is None:
-                self._give_up()
+            waiter.give(self._result)
+        else:
+            self._waiting.add(waiter)
+            if seconds is not None:
+                waiter.expire_in(seconds)
+        return waiter.leave
 
     def land(self, result: Result) -> None:
-        """Give everybody the result: the outputs, or an error for each to raise."""
+        """Give everybody the result."""
         self._result = result
-        for future in self._waiting:
-            if future.done():
-                continue  # its time is over, or it was cancelled: it has not noticed yet
-            if isinstance(result, InferenceError):
-                future.set_exception(_anew(result))
-            else:
-                future.set_result(result)
+        waiting, self._waiting = self._waiting, set()
+        for waiter in waiting:
+            waiter.give(result)
+
+    def remove(self, waiter: Waiter) -> None:
+        """One less waits."""
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+            if not self._waiting:
+                self._give_up()
 
 
-def _given(result: Result) -> list[Array]:
-    if isinstance(result, InferenceError):
-        raise _anew(result)
-    return result
+class Waiter:
+    """Who waits for a flight."""
+
+    __slots__ = ("_done", "_flight", "_timer")
+
+    def __init__(self, flight: Flight, done: Callable[[Result], object]) -> None:
+        self._flight = flight
+        self._done = done
+        self._timer: asyncio.TimerHandle | None = None
+
+    def give(self, result: Result) -> None:
+        """Here it is. Who stumbles over it does not harm those who come after."""
+        if self._timer is not None:
+            self._timer.cancel()
+        # An error of one's own: a traceback grows with everybody who raises it.
+        given = _anew(result) if isinstance(result, InferenceError) else result
+        try:
+            self._done(given)
+        except Exception:
+            log.exception("a result could not be given")
+
+    def leave(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flight.remove(self)
+
+    def expire_in(self, seconds: float) -> None:
+        """Wait no longer than this."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        self.leave()
+        text = "the request's time was over before its turn"
+        self.give(InferenceError(Code.DEADLINE_EXCEEDED, text))
 
 
 def _anew(error: InferenceError) -> InferenceError:
-    """An error of one's own: a traceback grows with everybody who raises it."""
     return InferenceError(error.code, str(error), error.retry_after)
-
-
-def _expire(future: asyncio.Future[list[Array]]) -> None:
-    if not future.done():
-        future.set_exception(
-            InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over before its turn")
-        )

@@ -16,7 +16,7 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.bodies import Limits
+from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -132,9 +132,17 @@ async def test_who_asks_before_sending_too_much_is_refused_at_once(site: Site) -
 
 async def test_a_body_for_a_path_that_is_none_is_not_kept(site: Site) -> None:
     async with site.connect() as client:
-        reply = await client.post("/v1/models/cats:predict", ROWS)
+        await client.send(HEAD.replace(b"digits", b"cats") % 9)
+        reply = await client.reply()
         assert (reply.status, reply.headers["connection"]) == (404, "close")
+        await client.send(b"123456789")
         assert await client.ended()
+
+
+async def test_a_body_for_a_path_that_is_none_ends_no_connection_if_it_is_there(site: Site) -> None:
+    async with site.connect() as client:
+        assert (await client.post("/v1/models/cats:predict", ROWS)).status == 404
+        assert (await client.post(PREDICT, ROWS)).status == 200
 
 
 async def test_a_body_that_never_comes_is_given_up(impatient: Site) -> None:

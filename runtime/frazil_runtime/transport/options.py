@@ -36,7 +36,7 @@ class Options:
         return replace(request, timeout=min(timeouts, default=None), stored=self.stored)
 
 
-_NONE: Final = Options()
+NONE: Final = Options()
 
 
 def read(headers: Mapping[bytes, bytes]) -> Options:
@@ -45,7 +45,7 @@ def read(headers: Mapping[bytes, bytes]) -> Options:
     for name in _READERS.keys() & headers.keys():
         field, parse = _READERS[name]
         found[field] = parse(headers[name])
-    return Options(**found) if found else _NONE
+    return Options(**found) if found else NONE
 
 
 def _timeout(value: bytes) -> float:
