@@ -8,7 +8,10 @@ from typing import Final
 
 RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
 GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
-QUICK_SECONDS: Final = 100e-6  # a run that is expected to take less is done in place,
+QUICK_SECONDS: Final = (
+    200e-6  # where a run of one row is expected to take less, it is done in place,
+)
+QUICK_BATCH_SECONDS: Final = 400e-6  # and so are its rows together, if they end as soon as this,
 MISS_SECONDS: Final = 1e-3  # unless too many take longer than a hand-over to a thread may
 RUN_OVERHEAD: Final = 100e-6  # of every run, however small: forming it, its tensors, a hand-over
 QUICK_MISSES: Final = 0.01
@@ -66,14 +69,15 @@ class Cost:
     def _look(self) -> None:
         self.best = 1
         one = _at(self._computed, 1)
-        longest = QUICK_SECONDS if one < QUICK_SECONDS else RUN_SECONDS
+        quick = one < QUICK_SECONDS
+        longest = QUICK_BATCH_SECONDS if quick else RUN_SECONDS
         for double in self._sizes[1:]:
             two = self._computed.get(double)
             if two is None or two > longest or not gains(_at(self._computed, self.best), two):
                 break
             self.best = double
-        known = self._computed and _at(self._computed, self.best) < QUICK_SECONDS
-        self.quick = self._warmed and bool(known) and self._misses < QUICK_MISSES
+        known = self._warmed and bool(self._computed)
+        self.quick = known and quick and self._misses < QUICK_MISSES
 
 
 def _average(seconds: dict[int, float], rows: int, newest: float) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -22,10 +21,11 @@ from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.flights import Flight
+from frazil_runtime.forms import Form, Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
-from frazil_runtime.manifest import Manifest, Signature
+from frazil_runtime.manifest import Manifest
 from frazil_runtime.statistics import Statistics
-from frazil_runtime.validation import check_inputs, check_outputs, find_signature
+from frazil_runtime.validation import check_outputs
 
 Array = npt.NDArray[Any]
 
@@ -183,23 +183,23 @@ class ModelEngine:
         self._inputs = inputs
         self.statistics = hosted.statistics
         self._engine = engine
-        self._scopes = {
-            name: f"{hosted.name}\0{hosted.manifest.digest}\0{name}".encode()
-            for name in hosted.manifest.signatures
-        }
+        self._forms = Forms(hosted)
         self._flights: dict[bytes, Flight] = {}
 
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
         future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
         asked = _Asked(request, partial(_settle, future))
-        with self._counting_failures(asked):
+        try:
             if self._inputs is not None:
                 asked.sent = await self._inputs.resolve(asked.sent)
             self._check(asked)
             if asked.size > HASH_HERE and self._is_cacheable(asked):
                 asked.key = await self._engine.hashed(partial(self._key, asked))
-            leave = self._begin(asked)
+        except InferenceError:
+            self._count_failed(asked)
+            raise
+        leave = self._begin(asked)
         try:
             return await future
         except asyncio.CancelledError:
@@ -216,34 +216,30 @@ class ModelEngine:
         if self._inputs is not None:
             return None
         asked = _Asked(request, done)
-        with self._counting_failures(asked):
-            self._check(asked)
-            return None if asked.size > HASH_HERE else self._begin(asked)
-
-    @contextmanager
-    def _counting_failures(self, asked: _Asked) -> Iterator[None]:
         try:
-            yield
+            self._check(asked)
         except InferenceError:
-            self.statistics.failed.add(perf_counter() - asked.began)
+            self._count_failed(asked)
             raise
+        return None if asked.size > HASH_HERE else self._begin(asked)
+
+    def _count_failed(self, asked: _Asked) -> None:
+        self.statistics.failed.add(perf_counter() - asked.began)
 
     def _check(self, asked: _Asked) -> None:
         request = asked.request
-        asked.signature = find_signature(self.hosted.manifest, request.signature)
-        asked.wanted = check_outputs(asked.signature, request.outputs)
-        asked.inputs = check_inputs(asked.signature, asked.sent)
-        asked.size = sum(map(size_of, asked.inputs))
+        asked.form, asked.inputs = self._forms.find(request.signature, asked.sent)
+        asked.wanted = check_outputs(asked.form.signature, request.outputs)
+        asked.size = sum([size_of(array) for array in asked.inputs])
         if request.timeout is not None and request.timeout <= 0:
             raise InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over on arrival")
 
     def _is_cacheable(self, asked: _Asked) -> bool:
-        stored = self._engine.cache.on and asked.request.stored
-        return stored and asked.signature.deterministic
+        cache = self._engine.cache
+        return cache.on and asked.request.stored and asked.form.signature.deterministic
 
     def _key(self, asked: _Asked) -> bytes:
-        scope, epoch = self._scopes[asked.request.signature], self._engine.cache.epoch
-        return key_of(scope, epoch, asked.signature, asked.inputs)
+        return key_of(asked.form.scope, self._engine.cache.epoch, asked.inputs)
 
     def _begin(self, asked: _Asked) -> Leave:
         """Answer from the cache, or wait for a run: a new one, or one that is under way."""
@@ -253,11 +249,11 @@ class ModelEngine:
             found = self._engine.cache.get(key)
             if found is not None:
                 asked.cache = "hit"
-                self.statistics.hits.add(0.0)
+                self.statistics.hits.count += 1
                 self._answer(asked, found)
                 return _nothing
             asked.cache = "miss"
-            self.statistics.misses.add(0.0)
+            self.statistics.misses.count += 1
             flight = self._flights.get(key)
         flight = flight or self._take_off(asked)
         return flight.join(asked.request.timeout, partial(self._answer, asked))
@@ -280,8 +276,11 @@ class ModelEngine:
             dispatcher.abandon(job)
 
         flight = Flight(give_up)
-        name, priority = asked.request.signature, asked.request.priority
-        job = Job.of(self.hosted, name, asked.inputs, dispatcher.costs, done, priority=priority)
+        request, form = asked.request, asked.form
+        job = Job(
+            *(self.hosted, request.signature, asked.inputs, form.rows or 1, form.kind),
+            *(form.rows > 0, dispatcher.costs.of(form.kind), done, request.priority),
+        )
         if key is not None:
             self._flights[key] = flight
         dispatcher.submit(job)
@@ -294,7 +293,7 @@ class ModelEngine:
             asked.done(result)
             return
         self.statistics.requests.add(seconds)
-        names = asked.signature.output_names
+        names = asked.form.signature.output_names
         outputs = dict(zip(names, result, strict=True))
         if asked.wanted is not names:
             outputs = {name: outputs[name] for name in asked.wanted}
@@ -305,11 +304,10 @@ class _Asked:
     """A request on its way to its answer; what ``_check`` has found of it, it has not at first."""
 
     __slots__ = (
-        *("began", "cache", "done", "inputs", "key", "request", "sent", "signature", "size"),
-        "wanted",
+        *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size", "wanted"),
     )
 
-    signature: Signature
+    form: Form
     inputs: list[Array]  # in feed order
     wanted: tuple[str, ...]
     size: int

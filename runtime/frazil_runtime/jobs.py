@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from frazil_runtime.costs import Cost, Costs, Kind
+from frazil_runtime.costs import Cost, Kind
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.scheduler import Item
@@ -67,23 +67,6 @@ class Job:
     left: int = 0  # rows without a result
     results: dict[int, list[Array]] = field(default_factory=dict)  # by first row
     pieces: set[Piece] = field(default_factory=set)  # that wait
-
-    @classmethod
-    def of(
-        cls,
-        hosted: Hosted,
-        name: str,
-        inputs: list[Array],
-        costs: Costs,
-        done: Callable[[Result], object],
-        *,
-        priority: int = 0,
-    ) -> Job:
-        """A job of inputs that were checked. They are rows, which may be run with others, where the
-        freezer has seen that this makes no difference and every input has equally many."""
-        kind, rows = kind_of(hosted, name, inputs)
-        cost = costs.of(kind)
-        return cls(hosted, name, inputs, rows or 1, kind, rows > 0, cost, done, priority)
 
     def part(self, start: int, rows: int) -> list[Array]:
         """Some rows of every input, as views."""

@@ -37,6 +37,4 @@ def too_large(limit: int) -> InferenceError:
 
 def too_slow(size: int) -> InferenceError:
     """The refusal of a body of which ``size`` bytes have come in its time."""
-    return InferenceError(
-        Code.REQUEST_TIMEOUT, f"the request's body came too slowly: {size} bytes"
-    )
+    return InferenceError(Code.REQUEST_TIMEOUT, f"the request's body came too slowly: {size} bytes")

@@ -169,7 +169,9 @@ class Prediction(Generic[C]):
         return await self._infer(call)
 
     async def _infer(self, call: C) -> Answer:
-        return await self._encode(await self._of.served.engine.infer(self._asked.applied(call.request)))
+        return await self._encode(
+            await self._of.served.engine.infer(self._asked.applied(call.request))
+        )
 
     async def _encode(self, response: InferResponse) -> Answer:
         shared, liked = self._of.shared, self._asked.answer

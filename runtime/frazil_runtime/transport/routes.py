@@ -10,8 +10,8 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.models import Models
 from frazil_runtime.protocol import documents
 from frazil_runtime.transport import v1, v2
-from frazil_runtime.transport.predictions import Predictions
 from frazil_runtime.transport.exchanges import JSON, Answer, Exchange, Methods
+from frazil_runtime.transport.predictions import Predictions
 
 
 class Route(NamedTuple):

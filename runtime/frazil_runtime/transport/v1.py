@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from frazil_runtime.engine import Array
@@ -16,8 +15,8 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
-from frazil_runtime.transport.predictions import Codec, Predictions
 from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, constant
+from frazil_runtime.transport.predictions import Codec, Predictions
 
 PROTOCOL: Final = "tensorflow-serving"
 LABEL: Final = "stable"  # of the one version that this process serves

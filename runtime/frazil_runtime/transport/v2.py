@@ -11,8 +11,8 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
-from frazil_runtime.transport.predictions import Codec, Predictions
 from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, constant
+from frazil_runtime.transport.predictions import Codec, Predictions
 
 PROTOCOL: Final = "open-inference"
 
