@@ -68,14 +68,18 @@ class Cost:
 
     def _look(self) -> None:
         self.best = 1
-        one = _at(self._computed, 1)
-        quick = one < QUICK_SECONDS
+        best = _at(self._computed, 1)
+        quick = best < QUICK_SECONDS
         longest = QUICK_BATCH_SECONDS if quick else RUN_SECONDS
         for double in self._sizes[1:]:
-            two = self._computed.get(double)
-            if two is None or two > longest or not gains(_at(self._computed, self.best), two):
+            if double not in self._computed:
                 break
-            self.best = double
+            # Never more than half as many rows twice: it was disturbed if it seems so, and would
+            # never be found out if it were not run again.
+            two = min(self._computed[double], 2 * best)
+            if two > longest or not gains(best, two):
+                break
+            self.best, best = double, two
         known = self._warmed and bool(self._computed)
         self.quick = known and quick and self._misses < QUICK_MISSES
 

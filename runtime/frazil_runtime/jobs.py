@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -87,8 +87,7 @@ class Piece(Item):
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """So many rows of a piece that a run has taken."""
 
     piece: Piece
@@ -111,8 +110,7 @@ class Run:
     overdue: bool = False  # it was ended, since it did not end by itself
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run came to, and how many seconds it took (``wall``) and computed (``cpu``)."""
 
     result: list[Array] | Exception

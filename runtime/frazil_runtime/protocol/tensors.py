@@ -54,6 +54,9 @@ def from_nested(tensor: Tensor, value: object) -> Array:
 
     Strings are text (taken as UTF-8) or ``{"b64": text}``, and become ``bytes``.
     """
+    if type(value) is np.ndarray:
+        check_shape(tensor, value.shape)
+        return _piece(tensor, value.reshape(-1)).reshape(value.shape)
     shape, pieces = _flatten(tensor, value)
     check_shape(tensor, shape)
     return _array(tensor, shape, pieces)
