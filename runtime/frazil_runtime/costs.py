@@ -18,6 +18,8 @@ QUICK_MISSES: Final = 0.01
 CLASSES: Final = 256  # shape classes kept; what clients send decides how many there are
 
 _WEIGHT: Final = 0.1  # of the newest run in the average
+_FALL: Final = 0.5  # likewise, of what a thread computes, where the newest took less,
+_RISE: Final = 0.02  # or more: another process, a cold cache or a slow clock only ever add to it
 _MISS_WEIGHT: Final = 0.002
 _LOOK_RUNS: Final = 64  # after so many runs it is asked again which size is the best
 
@@ -59,7 +61,7 @@ class Cost:
     def observe(self, rows: int, wall: float, cpu: float) -> None:
         """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed."""
         _average(self.seconds, rows, wall)
-        _average(self._computed, rows, cpu)
+        _average(self._computed, rows, cpu, fall=_FALL, rise=_RISE)
         self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
         self._runs += 1
         if self._runs % _LOOK_RUNS == 0:
@@ -84,9 +86,19 @@ class Cost:
         self.quick = known and quick and self._misses < QUICK_MISSES
 
 
-def _average(seconds: dict[int, float], rows: int, newest: float) -> None:
+def _average(
+    seconds: dict[int, float],
+    rows: int,
+    newest: float,
+    *,
+    fall: float = _WEIGHT,
+    rise: float = _WEIGHT,
+) -> None:
     before = seconds.get(rows)
-    seconds[rows] = newest if before is None else before + _WEIGHT * (newest - before)
+    if before is None:
+        seconds[rows] = newest
+    else:
+        seconds[rows] = before + (fall if newest < before else rise) * (newest - before)
 
 
 def _at(seconds: Mapping[int, float], size: int) -> float:
