@@ -71,8 +71,14 @@ def key_of(scope: bytes, epoch: int, inputs: Sequence[Array]) -> bytes:
             hasher.update(",".join([str(len(text)) for text in texts]).encode())
             hasher.update(b";" + b"".join(texts))
         else:
-            hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            hasher.update(_bytes(array))
     return hasher.digest()
+
+
+def _bytes(array: Array) -> memoryview:
+    if array.flags.c_contiguous and array.dtype.kind != "V":
+        return array.data.cast("B")
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data  # bfloat16 has no buffer
 
 
 def size_of(array: Array) -> int:

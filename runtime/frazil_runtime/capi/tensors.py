@@ -64,16 +64,16 @@ def _allocate(
     The length given is exact, since TensorFlow takes a longer one without a word.
     """
     dims = (ctypes.c_int64 * len(shape))(*shape)
-    size = sum(content.nbytes for content in contents)
+    size = sum([content.nbytes for content in contents])
     tensor: int | None = library.TF_AllocateTensor(dtype.enum, dims, len(shape), size)
     if tensor is None:
         raise MemoryError(f"TensorFlow could not allocate {size} bytes")
     if size:
-        memory, start = _memory(library, tensor), 0
-        for content in contents:
-            end = start + content.nbytes
-            np.copyto(memory[start:end].view(content.dtype).reshape(content.shape), content)
-            start = end
+        memory, first = _memory(library, tensor).view(contents[0].dtype), contents[0]
+        if len(contents) == 1:
+            np.copyto(memory.reshape(first.shape), first)
+        else:
+            np.concatenate(contents, out=memory.reshape(shape))
     return tensor
 
 
