@@ -76,12 +76,9 @@ _ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY"
     ],
 )
 def test_the_stores_of_google_and_azure_are_rooted_at_the_folder(
-    uri: str, kind: type, name: str, folder: str | None, monkeypatch: pytest.MonkeyPatch
+    uri: str, kind: type, name: str, folder: str | None
 ) -> None:
-    """Only how they are opened: there is no server of either to read from here."""
-    for key, value in _ACCOUNT.items():
-        monkeypatch.setenv(key, value)
-    found = locate(uri, {})
+    found = locate(uri, _ACCOUNT)
     assert (type(found.store), found.name, found.listable) == (kind, name, True)
     prefix = getattr(found.store, "prefix", None)
     assert (str(prefix) if prefix else None) == folder
