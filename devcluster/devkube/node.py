@@ -25,7 +25,7 @@ class NodeProgram:
     version: str
     folder: str
     script: str
-    takes: str = "30 s"
+    takes: str = "1 min"
 
     def key(self) -> str:
         """What the cache knows it by: another lock is another key."""

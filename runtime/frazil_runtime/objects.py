@@ -16,7 +16,6 @@ from frazil_runtime import contract
 
 if TYPE_CHECKING:  # obstore has these as types alone
     from obstore.store import (
-        AzureAccessKey,
         AzureConfig,
         ClientConfig,
         GCSConfig,
@@ -194,12 +193,10 @@ def _azure(url: str, *, endpoint: str, account: str, secret: str) -> ObjectStore
         config |= {"account_name": account}
     if endpoint:
         config |= {"endpoint": endpoint}
-    provider: dict[str, Any] = {}
     if secret:
-        credential: AzureAccessKey = {"access_key": secret, "expires_at": None}
-        # Not in `config`: a token from the environment would go before a key from there.
-        provider = {"credential_provider": lambda: credential}
-    return AzureStore.from_url(url, config=config, **provider, **_NAMED)
+        # By its kind, or a token from the environment would go before a key.
+        config |= {"account_key": secret, "credential_type": "access_key"}
+    return AzureStore.from_url(url, config=config, **_NAMED)
 
 
 def _named(environ: Mapping[str, str]) -> dict[str, Any]:
