@@ -16,9 +16,9 @@ import grpc
 import numpy as np
 
 from bench.answer import TIMEOUT_SECONDS, Answer
+from frazil_runtime.contract import GRPC_PORT, REVISION_HEADER
 from frazil_runtime.protocol.messages import message_class
 
-PORT = 9000
 SERVICE = "inference.GRPCInferenceService"
 OPTIONS = (
     ("grpc.enable_retries", 0),
@@ -31,16 +31,18 @@ T = TypeVar("T")
 
 
 class GrpcClient:
-    """One channel to the model, at port 9000 of the host in its predict URL.
+    """One channel to the model, at ``port`` of the host in its predict URL.
 
     ``rows`` are its inputs, float32, one request each. The channel lives on ``loop``, which
     another thread runs: no other interface of gRPC tells of each change of a channel's state.
     """
 
-    def __init__(self, url: str, rows: np.ndarray, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, url: str, rows: np.ndarray, loop: asyncio.AbstractEventLoop, port: int = GRPC_PORT
+    ) -> None:
         parts = urlsplit(url)
         self._loop = loop
-        self._target = f"{parts.hostname}:{PORT}"
+        self._target = f"{parts.hostname}:{port}"
         self._model = parts.path.rsplit("/", 1)[-1].removesuffix(":predict")
         self._left = False  # whether the channel has lost its connection since the last request
         self._opened = self._sent = 0.0
@@ -77,7 +79,7 @@ class GrpcClient:
             told = await call
             headers = dict(await call.initial_metadata())
             answer.status = 200
-            answer.revision = str(headers.get("x-frazil-revision", ""))
+            answer.revision = str(headers.get(REVISION_HEADER.lower(), ""))
             answer.outputs = np.frombuffer(told.raw_output_contents[0], np.float32).tolist()
         except grpc.aio.AioRpcError as error:
             answer.error = f"{error.code().name}: {error.details()}"[:200]
