@@ -78,11 +78,13 @@ class GrpcClient:
         try:
             told = await call
             headers = dict(await call.initial_metadata())
-            answer.status = 200
             answer.revision = str(headers.get(REVISION_HEADER.lower(), ""))
             answer.outputs = np.frombuffer(told.raw_output_contents[0], np.float32).tolist()
+            answer.status = 200
         except grpc.aio.AioRpcError as error:
             answer.error = f"{error.code().name}: {error.details()}"[:200]
+        except (IndexError, ValueError) as error:
+            answer.error = f"{type(error).__name__}: {error}"
         answer.done = time.time()
         return answer
 
