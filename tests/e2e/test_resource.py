@@ -34,8 +34,9 @@ def test_the_file_in_the_repository_is_accepted() -> None:
     CLUSTER.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path)
 
 
-def test_the_example_is_accepted() -> None:
-    CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / "digits.yaml"))
+@pytest.mark.parametrize("example", ["digits.yaml", "photos.yaml"])
+def test_an_example_is_accepted(example: str) -> None:
+    CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / example))
 
 
 def test_the_minimum_is_filled_with_every_default() -> None:
