@@ -34,7 +34,7 @@ lock: setup ## Write requirements/*.lock anew (UPGRADE=--upgrade: with the newes
 	for extra in operator runtime freeze client; do \
 	  $(COMPILE_AS_DEV) pyproject.toml --extra $$extra --output-file requirements/$$extra.lock; done
 	$(COMPILE_AS_DEV) --group build --output-file requirements/build.lock
-	for group in go clients; do \
+	for group in go node clients; do \
 	  $(COMPILE) $(UPGRADE) --group $$group --output-file requirements/$$group.lock; done
 
 protos: setup ## Write descriptors.binpb of runtime/frazil_runtime/protos anew

@@ -18,7 +18,8 @@ from frazil_runtime import contract
 from frazil_runtime.manifest import File, Manifest
 from frazil_runtime.objects import open_frazil_store
 from frazil_runtime.transfer import describe
-from tests.fakes.s3 import Bucket, server
+from tests.fakes.buckets import Bucket
+from tests.fakes.s3 import server
 
 _FETCH = """
 import json, os, pathlib, re, sys

@@ -60,7 +60,7 @@ class Stage:
 
     @contextmanager
     def load(self, name: str, *options: str) -> Iterator[Traffic]:
-        """Constant load on the model's Service, over new and over kept connections."""
+        """Constant load on the model's Service, over connections of every kind."""
         url = f"{self.cluster.address(name)}/v1/models/{name}:predict"
         with traffic(url, self.rows, self.folder, *options) as flow:
             yield flow

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.answer import Answer
 from bench.cluster import ROOT, python_inside
-from bench.load import Answer
 
 TOLERANCE = 1e-4
 
@@ -59,8 +59,8 @@ def traffic(url: str, rows: np.ndarray, folder: Path, *options: str) -> Iterator
     inputs, answers = folder / "rows.npy", folder / "answers.jsonl"
     np.save(inputs, rows)
     answers.unlink(missing_ok=True)
-    command = [str(ROOT / "bench" / "load.py"), url, str(inputs), str(answers), *options]
-    with subprocess.Popen(python_inside(*command), stdout=subprocess.PIPE) as process:
+    command = python_inside("-m", "bench.load", url, str(inputs), str(answers), *options)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         result = Traffic(process)
         try:
             assert process.stdout is not None

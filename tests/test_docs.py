@@ -7,11 +7,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args, get_origin
 
 import pytest
 
-from frazil_operator.api import Acts, Spec
+from frazil_operator.acts import Acts
+from frazil_operator.api import Spec
 from frazil_operator.corev1 import Part
 from frazil_runtime.contract import Exit
 
@@ -144,13 +145,15 @@ ENDINGS = tuple(f"| {acts.value} |" for acts in Acts)
 def field_rows() -> Iterator[str]:
     """The table's rows: for each part of the spec, the fields that act alike."""
     for name, info in Spec.model_fields.items():
-        part = info.annotation
+        part, path = info.annotation, ""
+        if get_origin(part) is dict:
+            part, path = get_args(part)[1], "<name>."
         if not (isinstance(part, type) and issubclass(part, Part)):
             (acts,) = (note for note in info.metadata if isinstance(note, Acts))
             yield f"| `{name}` | {acts.value} |"
             continue
         for acts in Acts:
-            fields = [f"`{path}`" for path, notes in leaves(part) if acts in notes]
+            fields = [f"`{field}`" for field, notes in leaves(part, path) if acts in notes]
             if fields:
                 yield f"| `{name}`: {', '.join(fields)} | {acts.value} |"
 

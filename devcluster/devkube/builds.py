@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from devkube.node import NodeProgram
 from devkube.problem import Problem
 from devkube.shell import run, say
 
@@ -54,6 +55,13 @@ class Program:
             digest.update(file.name.encode() + b"\0" + file.read_bytes())
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
+    def make(self, into: Path) -> None:
+        """Build it into a folder."""
+        _require_go()
+        _compile(self, into)
+        for alias in self.aliases:
+            (into / alias).symlink_to(self.name)
+
     def _sources(self) -> list[Path]:
         if self.module is None:
             return []
@@ -68,7 +76,7 @@ class Program:
         return ["go", "build", *flags, "-o", str(into / self.name), self.package]
 
 
-PROGRAMS = {
+PROGRAMS: dict[str, Program | NodeProgram] = {
     program.name: program
     for program in (
         Program(
@@ -91,10 +99,13 @@ PROGRAMS = {
         ),
         Program("helm", "helm.sh/helm/v3/cmd/helm", "v3.19.5"),
         Program("versitygw", "github.com/versity/versitygw/cmd/versitygw", "v1.8.0"),
+        # A server of az:// for the tests.
+        NodeProgram("azurite", "3.35.0", "azurite", "azurite/dist/src/blob/main.js"),
     )
 }
 NEEDED_TO_RUN = ("kubernetes", "coredns", "local-path-provisioner")
 TOOLS = {
+    "azurite": ("azurite", "azurite"),
     "helm": ("helm", "helm"),
     "kubectl": ("kubernetes", "kubectl"),
     "versitygw": ("versitygw", "versitygw"),
@@ -107,12 +118,11 @@ def tool(name: str, cache: Path) -> Path:
     return build(PROGRAMS[program], cache) / file
 
 
-def build(program: Program, cache: Path) -> Path:
+def build(program: Program | NodeProgram, cache: Path) -> Path:
     """The folder that holds the program; built unless it is there."""
     folder = cache / program.key()
     if folder.is_dir():
         return folder
-    _require_go()
     cache.mkdir(parents=True, exist_ok=True)
     with _only_one(cache):
         if not folder.is_dir():
@@ -120,16 +130,16 @@ def build(program: Program, cache: Path) -> Path:
     return folder
 
 
-def _build_into(program: Program, folder: Path) -> None:
-    say(f"Building {program.name} {program.version} ({program.takes} without a Go cache)")
+def _build_into(program: Program | NodeProgram, folder: Path) -> None:
+    say(f"Building {program.name} {program.version} ({program.takes} where nothing is cached)")
+    started = time.monotonic()
     # Beside its target, so that the rename is atomic: half a build is never taken for one.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
         into = Path(scratch) / "out"
         into.mkdir()
-        _compile(program, into)
-        for alias in program.aliases:
-            (into / alias).symlink_to(program.name)
+        program.make(into)
         into.rename(folder)
+    say(f"Built {program.name} in {time.monotonic() - started:.0f} s")
 
 
 def _compile(program: Program, into: Path) -> None:
@@ -150,7 +160,6 @@ def _compile(program: Program, into: Path) -> None:
         lines.stop()
     if go.returncode:
         raise Problem(f"go could not build {program.name} ({program.package}):\n{lines.tail()}")
-    say(f"Built {program.name} in {time.monotonic() - started:.0f} s")
 
 
 class _Progress:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from frazil_operator.acts import Acts
+from frazil_operator.api_inputs import Inputs
 from frazil_operator.corev1 import (
     ATOMIC,
     Bytes,
@@ -24,17 +25,6 @@ from frazil_operator.corev1 import (
     Tolerations,
     cel,
 )
-
-
-class Acts(Enum):
-    """What a change of a field of the spec leads to. Every field has exactly one."""
-
-    ON_ARTIFACT = "freezes the checkpoint again"
-    ON_JOB = "replaces a freeze Job that has not finished"
-    ON_REVISION = "rolls out another revision"
-    ON_POLICY = "goes out to the pods that run and restarts nothing"
-    AT_ONCE = "acts at once and restarts nothing"
-
 
 URI_RULE = cel(
     (
@@ -273,6 +263,8 @@ class Spec(Part):
 
     checkpoint: Checkpoint
     freeze: Freeze = Freeze()
+    inputs: Inputs = Field(default_factory=dict)
+    """By the input's name, what clients may send for it besides its tensor."""
     serving: Serving = Serving()
     batching: Batching = Batching()
     queue: Queue = Queue()
@@ -311,14 +303,3 @@ class Model:
     def replicas(self) -> int:
         """How many pods are wanted."""
         return 1 if self.spec.replicas is None else self.spec.replicas
-
-
-def acting(part: Part, what: Acts) -> dict[str, Any]:
-    """The fields of ``part`` that act so and differ from their default, as JSON for a hash.
-
-    Leaving defaults out means that a field which a later version adds changes no hash.
-    """
-    fields = {name for name, info in type(part).model_fields.items() if what in info.metadata}
-    return part.model_dump(
-        mode="json", by_alias=True, include=fields, exclude_defaults=True, exclude_none=True
-    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -89,8 +90,14 @@ def _write_defaults(schema: Schema, model: type[BaseModel]) -> None:
 
 
 def _descend(part: Schema, annotation: Any) -> None:
+    """Likewise of what the field holds: a part, one that may be absent, or some by name."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         _write_defaults(part, annotation)
+    elif get_origin(annotation) is UnionType:
+        for choice in get_args(annotation):
+            _descend(part, choice)
+    elif get_origin(annotation) is dict:
+        _descend(part.get("additionalProperties", {}), get_args(annotation)[1])
 
 
 def _column(name: str, path: str, *, kind: str = "string", wide: bool = False) -> Schema:

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.api import Acts, Model, acting
+from frazil_operator.acts import Acts, acting
+from frazil_operator.api import Model
 from frazil_operator.observed import Object
 
 

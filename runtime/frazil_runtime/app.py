@@ -21,7 +21,7 @@ from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Array, Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
-from frazil_runtime.inputs import Inputs, open_inputs
+from frazil_runtime.inputs import Inputs, open_inputs, takers
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
@@ -128,7 +128,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         rooms.callback(engine.close)
         models = {}
         for name in settings.models:
-            hosting = _host(engine, settings, lifecycle, rooms, name)
+            hosting = _host(engine, settings, policies, lifecycle, rooms, name=name)
             models[name] = served = await _unless_stopped(hosting, signals)
             metrics.serves(served.info)
         engine.warmed()
@@ -152,12 +152,12 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
 
 
 def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None:
-    """What prepares images and fetches URIs; None for a model whose inputs are all tensors."""
+    """What prepares images and fetches URIs; None for a model whose inputs are all numbers."""
     allow = {
         name: Allowed.parse(prefixes)
         for name, prefixes in settings.allow.get(loaded.model.name, {}).items()
     }
-    if not (loaded.manifest.images or allow):
+    if not (takers(loaded.manifest) or allow):
         return None
     return open_inputs(
         *(loaded.directory, loaded.manifest, allow, os.environ),
@@ -167,7 +167,13 @@ def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None
 
 
 async def _host(
-    engine: Engine, settings: Settings, lifecycle: Lifecycle, rooms: AsyncExitStack, name: str
+    engine: Engine,
+    settings: Settings,
+    policies: Policies,
+    lifecycle: Lifecycle,
+    rooms: AsyncExitStack,
+    *,
+    name: str,
 ) -> Served:
     artifact = settings.models[name]
     loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
@@ -175,6 +181,7 @@ async def _host(
     inputs = _inputs(engine, loaded, settings)
     if inputs is not None:
         rooms.push_async_callback(inputs.close)
+        policies.add(inputs.follow)
     model, seconds = await asyncio.to_thread(host, engine, loaded, inputs)
     for kind, by_rows in seconds.items():
         engine.dispatcher.costs.seed(kind, by_rows)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from itertools import accumulate, takewhile
 from typing import Any, Final
@@ -189,7 +190,8 @@ class Policy:
 
     Of two policies the one with the larger ``number`` holds. ``order`` is SmallestFirst or Fifo.
     ``output_cache_mode`` is Accuracy, Always or Off; ``caching`` is what Accuracy has come to, and
-    ``epoch`` counts how often the output cache was told to forget.
+    ``epoch`` counts how often the output cache was told to forget. ``allow`` has by input the
+    prefixes of the URIs that requests may name for it.
     """
 
     number: int = 0
@@ -203,6 +205,7 @@ class Policy:
     output_cache_bytes: int = 256 * MIB
     caching: bool = False
     epoch: int = 0
+    allow: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def caches_outputs(self) -> bool:
@@ -212,14 +215,20 @@ class Policy:
         )
 
     def to_json(self) -> str:
-        """One line."""
-        return json.dumps(asdict(self))
+        """One line. Without ``allow`` where nothing is: a younger field renews no policy told."""
+        record = asdict(self)
+        if not self.allow:
+            del record["allow"]
+        return json.dumps(record)
 
     @classmethod
     def from_json(cls, text: str) -> Policy:
         """What ``to_json`` wrote; ValueError says what is wrong. What is left out has its default,
         and what only a later version knows is passed over."""
-        policy = cls(**_checked(cls(), text))
+        record = _checked(cls(), text)
+        allow = record.get("allow", {})
+        record["allow"] = {name: _texts(name, sent) for name, sent in allow.items()}
+        policy = cls(**record)
         if policy.order not in ("SmallestFirst", "Fifo"):
             raise ValueError(f"order must be SmallestFirst or Fifo, not {policy.order!r}")
         if policy.output_cache_mode not in ("Accuracy", "Always", "Off"):
@@ -229,7 +238,7 @@ class Policy:
 
 
 def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
-    """The record's known fields, each of its default's type, and no number below 0."""
+    """The known fields, each of its default's type, and no number below 0."""
     record = json.loads(text)
     if not isinstance(record, dict):
         raise ValueError("not an object")
@@ -238,8 +247,15 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
         kind, sent = type(getattr(default, name)), record[name]
         value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
-            raise ValueError(f"{name} must be a {kind.__name__} from 0 on, not {value!r}")
+            wanted = "an object" if kind is dict else f"a {kind.__name__} from 0 on"
+            raise ValueError(f"{name} must be {wanted}, not {value!r}")
     return known
+
+
+def _texts(name: str, sent: object) -> tuple[str, ...]:
+    if not isinstance(sent, list) or not all(isinstance(text, str) for text in sent):
+        raise ValueError(f"allow must have a list of texts for {name!r}")
+    return tuple(sent)
 
 
 def _json_bytes(value: object) -> int:

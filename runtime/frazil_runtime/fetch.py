@@ -7,8 +7,9 @@ uris.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Container, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from frazil_runtime.errors import Code
@@ -95,21 +96,44 @@ class Fetcher:
             await source.close()
 
 
-def open_fetcher(schemes: Container[str], environ: Mapping[str, str]) -> Fetcher:
-    """Of the sources that are used, ``environ`` being the pod's own; where an event loop runs.
+class Later:
+    """A source that is opened when it is first asked: what it imports takes long."""
 
-    The others are not even imported: an HTTP client takes a third of a second.
+    def __init__(self, load: Callable[[], Callable[[], Source]]) -> None:
+        """``load`` is called on a thread, what it gives where the event loop runs."""
+        self._load = load
+        self._source: Source | None = None
+
+    async def get(self, location: Location, etag: str, budget: Budget) -> Fetched | None:
+        """As Source says."""
+        if self._source is None:
+            make = await asyncio.to_thread(self._load)
+            self._source = self._source or make()  # another may have been quicker
+        return await self._source.get(location, etag, budget)
+
+    async def close(self) -> None:
+        """As Source says."""
+        if self._source is not None:
+            await self._source.close()
+
+
+def open_fetcher(environ: Mapping[str, str]) -> Fetcher:
+    """Of all sources there are, ``environ`` being the pod's own.
+
+    None is imported before it is used: an HTTP client takes a third of a second.
     """
-    sources: dict[str, Source] = {}
-    if "https" in schemes:
-        from frazil_runtime.fetch_https import HttpsSource  # noqa: PLC0415
 
-        sources["https"] = HttpsSource()
-    if "s3" in schemes:
-        from frazil_runtime.fetch_s3 import S3Source  # noqa: PLC0415
+    def https() -> Callable[[], Source]:
+        from frazil_runtime.fetch_https import HttpsSource  # noqa: PLC0415 - see above
 
-        sources["s3"] = S3Source(environ)
-    return Fetcher(sources)
+        return HttpsSource
+
+    def s3() -> Callable[[], Source]:
+        from frazil_runtime.fetch_s3 import S3Source  # noqa: PLC0415 - see above
+
+        return partial(S3Source, environ)
+
+    return Fetcher({"https": Later(https), "s3": Later(s3)})
 
 
 async def collect(

@@ -15,7 +15,13 @@ MAX_SCANS: Final = 100
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
+_TEXT: Final = (
+    'the text of a URI, which must be marked as one: in JSON by {"uri": …}, in the Open Inference '
+    'Protocol by the parameter content_type "uri"; TensorFlow Serving over gRPC takes bytes alone'
+)
 _OTHERS: Final = (
+    (b"s3://", _TEXT),
+    (b"https://", _TEXT),
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
     (b"RIFF", "a WebP"),

@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from frazil_runtime import dtypes
+from frazil_runtime.contract import Policy
 from frazil_runtime.errors import ArtifactError, Code, InferenceError, invalid
 from frazil_runtime.fetch import Budget, Fetched, FetchError, open_fetcher
 from frazil_runtime.input_cache import InputCache
+from frazil_runtime.logs import log
 from frazil_runtime.manifest import Image, Manifest
 from frazil_runtime.preprocess import Preprocessor, row_bytes
 from frazil_runtime.uris import Allowed, Location, Uri, UriError
@@ -79,11 +81,11 @@ class Inputs:
         threads: int = 1,
         limits: Limits = Limits(),
     ) -> None:
-        """``allow`` has by input what its URIs may be; ``threads`` prepare at once."""
+        """``allow`` has by input what its URIs may be, always; ``threads`` prepare at once."""
         self.cache = cache
         self._preprocessor = preprocessor
         self._fetcher = fetcher
-        self._allow = allow
+        self._always = self._allow = allow
         self._limits = limits
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="preprocess")
 
@@ -128,6 +130,18 @@ class Inputs:
             return inputs
         self._require_room(encoded)
         return {**inputs, **{name: await self._rows(name, each) for name, each in encoded.items()}}
+
+    def follow(self, policy: Policy) -> None:
+        """From now on allow what this policy does, and what is always allowed, and nothing else.
+
+        A prefix that is none allows nothing, and is logged: the others count all the same.
+        """
+        told = {name: _readable(name, texts) for name, texts in policy.allow.items()}
+        nothing = Allowed(())
+        self._allow = {
+            name: self._always.get(name, nothing) | told.get(name, nothing)
+            for name in self._always.keys() | told.keys()
+        }
 
     def resize(self, max_bytes: int) -> None:
         """Keep no more than this of what was prepared and fetched."""
@@ -206,27 +220,40 @@ def open_inputs(
     cache_bytes: int,
     threads: int,
 ) -> Inputs:
-    """The inputs of the artifact in ``directory``; to be made where an event loop runs.
+    """The inputs of the artifact in ``directory``.
 
     ``environ`` has the pod's own AWS_*. ArtifactError where ``allow`` or the manifest names an
     input that cannot be what it says.
     """
     _check_allow(manifest, allow)
-    cache = InputCache(cache_bytes, manifest.digest)
-    schemes = {prefix.scheme for allowed in allow.values() for prefix in allowed.prefixes}
-    fetcher = open_fetcher(schemes, environ)
+    cache, fetcher = InputCache(cache_bytes, manifest.digest), open_fetcher(environ)
     return Inputs(Preprocessor(directory, manifest), fetcher, allow, cache, threads=threads)
 
 
-def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
+def takers(manifest: Manifest) -> set[str]:
+    """The inputs that take bytes, and so URIs: strings, and what is made of images."""
     tensors = [tensor for s in manifest.signatures.values() for tensor in s.inputs]
-    takers = {t.name for t in tensors if t.dtype == "string"} | manifest.images.keys()
+    return {tensor.name for tensor in tensors if tensor.dtype == "string"} | manifest.images.keys()
+
+
+def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
     for name in allow:
-        if name not in takers:
+        if name not in (known := takers(manifest)):
             raise ArtifactError(
-                f"spec.inputs.{name}.fetch: URIs stand for images or strings, which the inputs "
-                f"{', '.join(sorted(takers)) or '(none of this model)'} take"
+                f"--allow {name}: URIs stand for images or strings, which the inputs "
+                f"{', '.join(sorted(known)) or '(none of this model)'} take"
             )
+
+
+def _readable(name: str, prefixes: Iterable[str]) -> Allowed:
+    """Those of the prefixes that can be read."""
+    read = Allowed(())
+    for prefix in prefixes:
+        try:
+            read |= Allowed.parse([prefix])
+        except ValueError as error:
+            log.warning("spec.inputs.%s.fetch.allow: %s", name, error)
+    return read
 
 
 def _images(name: str, array: Array) -> list[bytes]:

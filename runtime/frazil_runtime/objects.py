@@ -6,16 +6,24 @@ environment, so what must not come from there is always told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, S3Store, from_url
+from obstore.store import AzureStore, GCSStore, HTTPStore, LocalStore, S3Store
 
 from frazil_runtime import contract
 
 if TYPE_CHECKING:  # obstore has these as types alone
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig, S3Config, S3Credential
+    from obstore.store import (
+        AzureConfig,
+        ClientConfig,
+        GCSConfig,
+        ObjectStore,
+        RetryConfig,
+        S3Config,
+        S3Credential,
+    )
 
 # A transfer ends when it stalls, not when it is long: obstore's default is 30 s for all of it.
 _CLIENT: Final[ClientConfig] = {
@@ -39,6 +47,48 @@ _IDENTITY: Final = (
     "AZURE_TENANT_ID",
 )
 
+# What obstore reads of a provider, by the names in its documentation.
+_GOOGLE: Final = (
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_BEARER_TOKEN",
+    "GOOGLE_BASE_URL",
+    "GOOGLE_SKIP_SIGNATURE",
+)
+_AZURE: Final = (
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_MASTER_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+    "AZURE_STORAGE_USE_EMULATOR",
+    "AZURE_SKIP_SIGNATURE",
+    "AZURE_CREDENTIAL_TYPE",
+    "AZURE_STORAGE_CLIENT_ID",
+    "AZURE_CLIENT_ID",
+    "AZURE_STORAGE_CLIENT_SECRET",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_TENANT_ID",
+    "AZURE_TENANT_ID",
+    "AZURE_STORAGE_AUTHORITY_HOST",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_USE_FABRIC_ENDPOINT",
+    "AZURE_STORAGE_ENCRYPTION_KEY",
+)
+_GOOGLES_OWN: Final = "https://storage.googleapis.com"
+# What is http:// was named so by whoever wrote the endpoint; the providers' own are https://.
+_NAMED: Final[dict[str, Any]] = {
+    "client_options": _CLIENT | {"allow_http": True},
+    "retry_config": _RETRY,
+}
+
 _OF_THE_POD: Final = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
@@ -46,16 +96,21 @@ def open_source(url: str, environ: Mapping[str, str]) -> ObjectStore:
     """A store rooted at ``url``, with the credentials that the provider's own variables name.
 
     s3:// reads AWS_* (an AWS_ENDPOINT_URL means path-style addressing, http allowed), gs:// and
-    az:// what obstore reads of GOOGLE_* and AZURE_*, https:// nothing: a query in the URL, such as
-    a signature, goes with every request. Raises obstore's errors and ValueError.
+    az:// what obstore reads of GOOGLE_* and AZURE_* (an endpoint may be http too), https://
+    nothing: a query in the URL, such as a signature, goes with every request. Raises obstore's
+    errors and ValueError.
     """
     if url.startswith("s3://"):
         return _s3(url, **_named(environ))
     if url.startswith(("https://", "http://")):
-        return HTTPStore(url, client_options=_CLIENT | {"allow_http": True}, retry_config=_RETRY)
+        return HTTPStore(url, **_NAMED)
+    if url.startswith("gs://"):
+        return GCSStore.from_url(url, config=_set(environ, _GOOGLE), **_NAMED)
+    if url.startswith("az://"):
+        return AzureStore.from_url(url, config=_set(environ, _AZURE), **_NAMED)
     if url.startswith("file://"):
         return LocalStore.from_url(url)
-    return from_url(url, client_options=_CLIENT, retry_config=_RETRY)
+    raise ValueError(f"{url.partition('://')[0]}:// is no scheme of a store")
 
 
 def open_input_bucket(bucket: str, environ: Mapping[str, str]) -> ObjectStore:
@@ -87,29 +142,25 @@ def open_frazil_store(environ: Mapping[str, str]) -> ObjectStore:
 
     The key's id and secret are for s3:// what AWS calls so, for az:// the account's name and key,
     for gs:// the secret is a service account's JSON. Without a secret the pod's own identity
-    counts. Raises KeyError when FRAZIL_STORE_URL is not set, else obstore's errors.
+    counts, for az:// that of the account which the id names. The process's environment may set what
+    gs:// cannot be told to ignore (GOOGLE_SERVICE_ACCOUNT, GOOGLE_BEARER_TOKEN): see
+    ``forget_source``. Raises KeyError when FRAZIL_STORE_URL is not set, ValueError where it is no
+    store's, else obstore's errors.
     """
     url = environ[contract.ENV_STORE_URL].rstrip("/")
     prefix = environ.get(contract.ENV_STORE_PREFIX, "").strip("/")
     url = f"{url}/{prefix}" if prefix else url
+    endpoint = environ.get(contract.ENV_STORE_ENDPOINT, "")
     key = environ.get(contract.ENV_STORE_ACCESS_KEY_ID, "")
     secret = environ.get(contract.ENV_STORE_SECRET_ACCESS_KEY, "")
     if url.startswith("s3://"):
-        return _s3(
-            url,
-            endpoint=environ.get(contract.ENV_STORE_ENDPOINT, ""),
-            region=environ.get(contract.ENV_STORE_REGION, ""),
-            key=key,
-            secret=secret,
-        )
-    common: dict[str, Any] = {"client_options": _CLIENT, "retry_config": _RETRY}
-    if secret and url.startswith("az://"):
-        return AzureStore.from_url(url, account_name=key, account_key=secret, **common)
-    if secret and url.startswith("gs://"):
-        return GCSStore.from_url(url, service_account_key=secret, **common)
-    if url.startswith("file://"):
-        return LocalStore.from_url(url, mkdir=True)
-    return from_url(url, **common)
+        region = environ.get(contract.ENV_STORE_REGION, "")
+        return _s3(url, endpoint=endpoint, region=region, key=key, secret=secret)
+    if url.startswith("gs://"):
+        return _gcs(url, endpoint=endpoint, secret=secret)
+    if url.startswith("az://"):
+        return _azure(url, endpoint=endpoint, account=key, secret=secret)
+    return open_output(url, {})
 
 
 def forget_source(environ: MutableMapping[str, str]) -> None:
@@ -121,6 +172,31 @@ def forget_source(environ: MutableMapping[str, str]) -> None:
     for name in list(environ):
         if name.startswith(("AWS_", "GOOGLE_", "AZURE_")) and name not in _IDENTITY:
             del environ[name]
+
+
+def _set(environ: Mapping[str, str], names: Iterable[str]) -> Any:
+    """What of ``names`` is set, as obstore's configuration has it."""
+    return {name.lower(): environ[name] for name in names if environ.get(name)}
+
+
+def _gcs(url: str, *, endpoint: str, secret: str) -> ObjectStore:
+    config: GCSConfig = {"base_url": endpoint or _GOOGLES_OWN, "skip_signature": False}
+    if secret:
+        config["service_account_key"] = secret
+    return GCSStore.from_url(url, config=config, **_NAMED)
+
+
+def _azure(url: str, *, endpoint: str, account: str, secret: str) -> ObjectStore:
+    config: AzureConfig = {"use_emulator": False, "skip_signature": False}
+    if account:
+        endpoint = endpoint or f"https://{account}.blob.core.windows.net"
+        config |= {"account_name": account}
+    if endpoint:
+        config |= {"endpoint": endpoint}
+    if secret:
+        # By its kind, or a token from the environment would go before a key.
+        config |= {"account_key": secret, "credential_type": "access_key"}
+    return AzureStore.from_url(url, config=config, **_NAMED)
 
 
 def _named(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,27 +1,57 @@
-"""PURE. A signature as clients see it: an image input takes encoded images, as strings."""
+"""PURE. A signature as clients see it: an image input takes encoded images, or its own tensor.
+
+Which of the two a client sends is told by the type alone. Strings are images, whatever is in them;
+all else is the prepared tensor, and must be the model's own dtype and shape. No input whose rows
+are made of images is of strings itself, so the two cannot be taken for each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from frazil_runtime import dtypes
 from frazil_runtime.manifest import Image, Manifest, Signature, Tensor
 
 
-def request_signature(
-    signature: Signature, images: Mapping[str, Image], prepared: Container[str] = ()
-) -> Signature:
-    """``signature`` with each input of ``images`` as strings of shape [rows], one image each.
+@dataclass(frozen=True, slots=True)
+class ImageInput(Tensor):
+    """Strings of shape [rows], one encoded image each; or ``prepared``, the model's own input."""
 
-    For codecs and metadata; ``images`` are the manifest's. The inputs in ``prepared`` stay what the
-    model takes: a client may send the tensor itself, and a codec that sees it do so (numbers, a
-    datatype that is not BYTES) names them here. ``Inputs.resolve`` takes either.
+    prepared: Tensor = field(kw_only=True)
+
+
+def sent_as(tensor: Tensor, *, strings: bool) -> Tensor:
+    """What a client means that sends ``tensor`` as strings, or as anything else."""
+    return tensor if strings or not isinstance(tensor, ImageInput) else tensor.prepared
+
+
+def or_images(tensor: Tensor) -> str:
+    """What an error adds to the type that it expected of ``tensor``."""
+    return ", or strings that are images" if isinstance(tensor, ImageInput) else ""
+
+
+def remarks(tensor: Tensor) -> dict[str, str]:
+    """What a description of ``tensor`` says besides its type: in which other form it may be sent.
+
+    Types and shapes as the Open Inference Protocol has them.
+    """
+    if not isinstance(tensor, ImageInput):
+        return {}
+    datatype, shape = dtypes.BY_NAME[tensor.prepared.dtype].oip, tensor.prepared.shape
+    free = (-1,)
+    return {"images": "JPEG, PNG", "prepared": f"{datatype} {list(shape or free)}"}
+
+
+def request_signature(signature: Signature, images: Mapping[str, Image]) -> Signature:
+    """``signature`` with each input of ``images``, the manifest's, as an ``ImageInput``.
+
+    For codecs and metadata; ``Inputs.resolve`` takes either form.
     """
     return replace(
         signature,
         inputs=tuple(
-            _strings(tensor) if tensor.name in images and tensor.name not in prepared else tensor
-            for tensor in signature.inputs
+            _image_input(tensor) if tensor.name in images else tensor for tensor in signature.inputs
         ),
     )
 
@@ -37,7 +67,7 @@ def as_requested(manifest: Manifest) -> Manifest:
     return replace(manifest, signatures=signatures)
 
 
-def _strings(tensor: Tensor) -> Tensor:
+def _image_input(tensor: Tensor) -> ImageInput:
     rows = tensor.shape[0] if tensor.shape else -1
     minimum = tensor.minimum[:1] if tensor.minimum else None
-    return replace(tensor, dtype="string", shape=(rows,), minimum=minimum)
+    return ImageInput(tensor.name, tensor.tensor, "string", (rows,), minimum, prepared=tensor)

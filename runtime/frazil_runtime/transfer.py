@@ -38,6 +38,7 @@ STORE_ERRORS: Final = (exceptions.BaseError, FileNotFoundError, PermissionError,
 _HTTP_STATUS: Final = re.compile(r"non-2xx status code: (\d{3})[^:]*(?::.*?<Message>(.*?)<)?", re.S)
 # Where obstore looks for the machine's own identity: only when it was given no other.
 _METADATA_SERVICE: Final = "169.254.169.254"
+_PROVIDERS: Final = (("Generic GCS error", "GOOGLE"), ("Generic MicrosoftAzure error", "AZURE"))
 # A link in a circle, and a server that does not say how long a file is.
 _UNREADABLE: Final = re.compile("File system loop|\\(os error 40\\)|Content-Length")
 _RETRIED_STATUS: Final = (408, 409, 412, 425, 429)
@@ -69,12 +70,15 @@ def explain(error: Exception) -> str:
     """The error in one line: the server's own message where it sent one, never a URL's query."""
     text = str(error)
     if _METADATA_SERVICE in text:
-        return "there are no credentials; a public S3 bucket is read with AWS_SKIP_SIGNATURE=true"
+        provider = next((name for who, name in _PROVIDERS if who in text), "AWS")
+        return (
+            f"there are no credentials; what is public is read with {provider}_SKIP_SIGNATURE=true"
+        )
     if "Content-Length" in text:
         return "the server does not say how long the file is: it sends no Content-Length"
     found = _HTTP_STATUS.search(text)
     if found and found[2]:
-        return found[2].strip()
+        return found[2].strip().partition("\n")[0]  # Azure's has numbers of the request below
     first = text.partition("\n")[0].partition("Debug source")[0]
     return re.sub(r"\?[^\s)]*", "", first).strip()
 

@@ -83,6 +83,10 @@ class Allowed:
             found.append(location)
         return cls(tuple(found))
 
+    def __or__(self, other: Allowed) -> Allowed:
+        """What either of them allows."""
+        return Allowed(self.prefixes + other.prefixes)
+
     def find(self, uri: str) -> Location:
         """The URI's parts, if a prefix covers it; UriError."""
         location = parse(uri)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Final
 
-NICE: Final = 5  # the event loop goes first: it accepts, answers probes, refuses
+NICE: Final = 5  # above the event loop's, which goes first: it accepts, answers probes, refuses
 LOOK_SECONDS: Final = 0.25
 
 Work = Callable[[], Any]
@@ -45,7 +45,7 @@ class Workers:
             thread.join()
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        _give_way(NICE)
         while (task := self._queue.get()) is not None:
             work, done = task
             self._loop.call_soon_threadsafe(self._finish, done, work())
@@ -86,3 +86,9 @@ class Watchdog:
             for token, (limit, end) in list(self._watched.items()):
                 if now >= limit and self._watched.pop(token, None) is not None:
                     end()
+
+
+def _give_way(by: int) -> None:
+    """Let the others go before this thread. One that was nicer already may not become less so."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + by)

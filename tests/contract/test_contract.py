@@ -132,10 +132,15 @@ def test_exit_codes_are_known_by_their_reasons() -> None:
 
 
 def test_a_policy_and_a_batching_survive_the_way_to_the_pod() -> None:
-    policy = Policy(number=7, order="Fifo", output_cache_mode="Always", epoch=3)
+    allow = {"photo": ("s3://photos", "https://photos.example/a")}
+    policy = Policy(number=7, order="Fifo", output_cache_mode="Always", epoch=3, allow=allow)
     assert Policy.from_json(policy.to_json()) == policy
     batching = Batching(max_batch_size=8, max_delay_milliseconds=2.5)
     assert Batching.from_json(batching.to_json()) == batching
+
+
+def test_a_policy_that_allows_nothing_is_written_as_before_there_was_anything_to_allow() -> None:
+    assert "allow" not in Policy().to_json()
 
 
 def test_what_a_policy_leaves_out_has_its_default_and_what_it_adds_is_passed_over() -> None:
@@ -152,6 +157,9 @@ def test_what_a_policy_leaves_out_has_its_default_and_what_it_adds_is_passed_ove
         pytest.param('{"caching": 1}', id="a truth that is a number"),
         pytest.param('{"aging_seconds": NaN}', id="a number that is none"),
         pytest.param('{"order": "Lifo"}', id="an order that is none"),
+        pytest.param('{"allow": []}', id="prefixes of no input"),
+        pytest.param('{"allow": {"x": "s3://a"}}', id="prefixes that are no list"),
+        pytest.param('{"allow": {"x": [1]}}', id="a prefix that is no text"),
         pytest.param('{"output_cache_mode": "On"}', id="a mode that is none"),
     ],
 )

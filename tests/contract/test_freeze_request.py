@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from typing import Any
 
+import pytest
 from fakes.toy import model
 
 from frazil_operator.api import Model
 from frazil_operator.plan.freeze import freeze_request
+from frazil_runtime.freeze import images
+from frazil_runtime.freeze.images import ImageSpec
 from frazil_runtime.freeze.request import FreezeRequest
 
 FULL = {
@@ -26,8 +30,7 @@ FULL = {
 
 def test_the_fields_are_the_same() -> None:
     asked = freeze_request(Model.parse(model()))
-    # `images` is what the command line alone can ask for.
-    assert asked.keys() | {"images"} == {field.name for field in fields(FreezeRequest)}
+    assert asked.keys() == {field.name for field in fields(FreezeRequest)}
 
 
 def test_the_defaults_are_the_same() -> None:
@@ -36,8 +39,38 @@ def test_the_defaults_are_the_same() -> None:
 
 
 def test_everything_arrives() -> None:
-    spec = model(checkpoint=FULL, freeze={"optimize": False, "tolerance": 0.01})
+    image = {"height": 8, "width": 9, "channels": 1, "mean": [127.5], "std": [2]}
+    inputs = {"photo": {"image": image}, "text": {"fetch": {"allow": ["s3://texts"]}}}
+    spec = model(checkpoint=FULL, freeze={"optimize": False, "tolerance": 0.01}, inputs=inputs)
     asked = FreezeRequest.from_json(json.dumps(freeze_request(Model.parse(spec))))
     assert asked == FreezeRequest(
-        **FULL | {"tags": ("serve", "gpu")}, optimize=False, tolerance=0.01
+        **FULL | {"tags": ("serve", "gpu")},
+        optimize=False,
+        tolerance=0.01,
+        images={"photo": image | {"scale": 1.0}},
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "spec"),
+    [
+        pytest.param(
+            {"height": 8, "width": 9},
+            ImageSpec(8, 9, 3, 1.0, (0.0,) * 3, (1.0,) * 3),
+            id="the defaults, one number for three channels",
+        ),
+        pytest.param(
+            {"height": 8, "width": 9, "scale": 0.5, "mean": [1, 2, 3], "std": [4]},
+            ImageSpec(8, 9, 3, 0.5, (1.0, 2.0, 3.0), (4.0,) * 3),
+            id="one number a channel",
+        ),
+        pytest.param(
+            {"height": 8, "width": 9, "channels": 1, "mean": [7]},
+            ImageSpec(8, 9, 1, 1.0, (7.0,), (1.0,)),
+            id="grey",
+        ),
+    ],
+)
+def test_an_image_is_what_the_spec_says(image: dict[str, Any], spec: ImageSpec) -> None:
+    asked = freeze_request(Model.parse(model(inputs={"x": {"image": image}})))
+    assert images.read(FreezeRequest.from_json(json.dumps(asked))) == {"x": spec}

@@ -34,8 +34,9 @@ def test_the_file_in_the_repository_is_accepted() -> None:
     CLUSTER.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path)
 
 
-def test_the_example_is_accepted() -> None:
-    CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / "digits.yaml"))
+@pytest.mark.parametrize("example", ["digits.yaml", "photos.yaml"])
+def test_an_example_is_accepted(example: str) -> None:
+    CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / example))
 
 
 def test_the_minimum_is_filled_with_every_default() -> None:
@@ -63,6 +64,20 @@ def test_an_amount_of_bytes_is_a_number_or_a_quantity(amount: int | str) -> None
 @pytest.mark.parametrize("surge", [1, 7, "1%", "100%"])
 def test_a_surge_is_a_number_or_a_percentage(surge: int | str) -> None:
     assert dry_run(rollout={"maxSurge": surge})["spec"]["rollout"]["maxSurge"] == surge
+
+
+SIZE = {"height": 8, "width": 9}
+
+
+def inputs(**photo: Any) -> dict[str, Any]:
+    return {"inputs": {"photo": photo}}
+
+
+def test_an_image_is_filled_with_its_defaults() -> None:
+    said = inputs(image=SIZE, fetch={"allow": ["s3://photos/a", "https://photos.example:8443/b"]})
+    photo = dry_run(**said)["spec"]["inputs"]["photo"]
+    assert photo["image"] == SIZE | {"channels": 3, "scale": 1, "mean": [0], "std": [1]}
+    assert photo["fetch"] == said["inputs"]["photo"]["fetch"]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -113,6 +128,41 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an order that there is not": ({"queue": {"order": "Lifo"}}, "Unsupported value"),
     "a run of no row": ({"batching": {"maxBatchSize": 0}}, "greater than or equal to 1"),
     "fewer pods than none": ({"replicas": -1}, "greater than or equal to 0"),
+    "an image without a width": (
+        {"inputs": {"photo": {"image": {"height": 8}}}},
+        "image.width: Required value",
+    ),
+    "an image with alpha": (inputs(image=SIZE | {"channels": 4}), "Unsupported value"),
+    "an image of which nothing is left": (
+        inputs(image=SIZE | {"scale": 0}),
+        "scale must not be 0",
+    ),
+    "means for other channels": (
+        inputs(image=SIZE | {"mean": [1, 2]}),
+        "mean and std have one number, or one for each of the channels",
+    ),
+    "a division by nothing": (inputs(image=SIZE | {"std": [0]}), "std must be above 0"),
+    "an input of which nothing is said": (inputs(), "give it an image or a fetch"),
+    "an input without a name": (
+        {"inputs": {"": {"image": SIZE}}},
+        "the name of an input has 1 to 256 characters",
+    ),
+    "a prefix without TLS": (
+        inputs(fetch={"allow": ["http://photos.example"]}),
+        "must be s3://bucket/path or https://host/path",
+    ),
+    "a prefix that is an address": (
+        inputs(fetch={"allow": ["https://10.0.0.1/a"]}),
+        "an IP address is no host",
+    ),
+    "a prefix that leads up": (
+        inputs(fetch={"allow": ["s3://photos/../a"]}),
+        "the path must not hold . or ..",
+    ),
+    "a prefix named twice": (
+        inputs(fetch={"allow": ["s3://photos", "s3://photos"]}),
+        "Duplicate value",
+    ),
     "a field that there is not": ({"replica": 1}, 'unknown field "spec.replica"'),
 }
 

@@ -21,7 +21,7 @@ def test_a_model_serves_what_its_checkpoint_answers(scene: Stage) -> None:
         flow.finish()
     verdict = scene.judge(flow)
     assert verdict.failures == ()
-    assert set(verdict.requests) == {"new", "keepalive"}
+    assert set(verdict.requests) == {"new", "keepalive", "grpc"}
 
 
 def test_checkpoint_changes_in_a_row_under_load_fail_no_request(

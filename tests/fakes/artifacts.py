@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from frazil_runtime import contract, warmup
-from frazil_runtime.manifest import Asset, File, Manifest, Signature, Tensor
+from frazil_runtime.manifest import Asset, File, Image, Manifest, Signature, Tensor
 
 
 def graph_of(build: Callable[[], object]) -> bytes:
@@ -31,6 +31,7 @@ def write_artifact(
     initialization: tuple[str, ...] = (),
     assets: tuple[Asset, ...] = (),
     loops: bool = False,
+    images: Mapping[str, Image] | None = None,
 ) -> Manifest:
     """Write graph, warm-up samples, manifest and further ``files`` to ``directory``."""
     content = {
@@ -49,6 +50,7 @@ def write_artifact(
         initialization=initialization,
         assets=assets,
         loops=loops,
+        images=images or {},
     )
     (directory / contract.MANIFEST).write_bytes(manifest.to_json())
     return manifest
@@ -85,3 +87,32 @@ def write_digits(directory: Path) -> Manifest:
     """The artifact of ``digits``, with one row to warm up with."""
     samples = {"serving_default": {"x": np.zeros((1, 784), np.float32)}}
     return write_artifact(directory, digits, DIGITS, samples=samples)
+
+
+PHOTO = (6, 4, 3)
+
+
+def write_photo(directory: Path) -> Manifest:
+    """An artifact whose input ``photo`` takes images, halved: ``y`` is the mean of each channel."""
+    from frazil_runtime.freeze.image_graph import FILE, preprocessing
+    from frazil_runtime.freeze.images import ImageSpec
+
+    def build() -> None:
+        x = tf.compat.v1.placeholder(tf.float32, [None, *PHOTO], "photo")
+        tf.reduce_mean(x, (1, 2), name="y")
+
+    signature = Signature(
+        (tensor("photo", shape=(-1, *PHOTO)),), (tensor("y", shape=(-1, 3)),), batchable=True
+    )
+    height, width, channels = PHOTO
+    record = {"height": height, "width": width, "channels": channels, "scale": 0.5}
+    made = preprocessing({"photo": ImageSpec.read("photo", record)}, {"serving_default": signature})
+    assert made
+    return write_artifact(
+        directory,
+        build,
+        {"serving_default": signature},
+        samples={"serving_default": {"photo": np.zeros((1, *PHOTO), np.float32)}},
+        files={FILE: made.graph.SerializeToString()},
+        images=made.images,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 from fakes.toy import model
@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from frazil_operator import names
-from frazil_operator.api import Acts, Model, Spec
+from frazil_operator.acts import Acts
+from frazil_operator.api import Model, Spec
 from frazil_operator.corev1 import Part, bytes_of
 from frazil_operator.plan.freeze import freeze_hash, job_options
 from frazil_operator.revision import Artifact, revision_name
 
 ARTIFACT = Artifact("sha256-0", "s3://a/b")
 URI = {"uri": "s3://a/b"}
+IMAGE = {"height": 8, "width": 9}
 
 
 def parsed(annotations: dict[str, str] | None = None, **spec: Any) -> Model:
@@ -45,12 +47,17 @@ def fields_with(part: type[BaseModel], path: str = "") -> Iterator[tuple[str, li
     """Each field of the spec that is a decision of its own, and what it acts on."""
     for name, info in part.model_fields.items():
         acts = [note for note in info.metadata if isinstance(note, Acts)]
-        below = info.annotation
+        below = _part_in(info.annotation)
         is_part = isinstance(below, type) and issubclass(below, Part)
         if is_part and not acts:
             yield from fields_with(below, f"{path}{name}.")
         else:
             yield f"{path}{name}", acts
+
+
+def _part_in(annotation: Any) -> Any:
+    """The part that a field holds, or holds by name."""
+    return get_args(annotation)[1] if get_origin(annotation) is dict else annotation
 
 
 @pytest.mark.parametrize(("field", "acts"), list(fields_with(Spec)))
@@ -74,6 +81,11 @@ def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> 
         pytest.param({"batching": {"maxBatchSize": 32}}, set(), id="the same runs, written out"),
         pytest.param({"queue": {"order": "Fifo"}}, set(), id="another order of the queue"),
         pytest.param({"cache": {"outputs": {"mode": "Always"}}}, set(), id="another cache"),
+        pytest.param({"inputs": {"x": {"image": IMAGE}}}, {"artifact"}, id="an image input"),
+        pytest.param(
+            {"inputs": {"x": {"fetch": {"allow": ["s3://photos"]}}}}, set(), id="another prefix"
+        ),
+        pytest.param({"inputs": {}}, set(), id="no inputs, written out"),
         pytest.param({"replicas": 7}, set(), id="another size"),
         pytest.param({"rollout": {"maxSurge": 1}}, set(), id="another pace"),
         pytest.param({"service": {"type": "NodePort"}}, set(), id="another Service"),
@@ -87,6 +99,22 @@ def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> 
 )
 def test_what_a_change_leads_to(spec: dict[str, Any], what: set[str]) -> None:
     assert changed(**spec) == what
+
+
+@pytest.mark.parametrize(
+    ("image", "same"),
+    [
+        pytest.param(
+            IMAGE | {"channels": 3, "scale": 1.0, "mean": [0], "std": [1.0]}, True, id="defaults"
+        ),
+        pytest.param(IMAGE | {"mean": [127.5]}, False, id="another mean"),
+        pytest.param(IMAGE | {"channels": 1}, False, id="grey"),
+        pytest.param({"height": 9, "width": 8}, False, id="another size"),
+    ],
+)
+def test_which_images_freeze_to_the_same_artifact(image: dict[str, Any], same: bool) -> None:
+    one, other = (parsed(inputs={"x": {"image": each}}) for each in (IMAGE, image))
+    assert (freeze_hash(one) == freeze_hash(other)) is same
 
 
 @pytest.mark.parametrize(
@@ -149,6 +177,10 @@ def test_reading_and_writing_the_spec_changes_nothing(replicas: int, amount: int
         pytest.param({"queue": {"maxBytes": "much"}}, "maxBytes", id="bytes that are no number"),
         pytest.param({"queue": {"maxBytes": "-1Mi"}}, "maxBytes", id="less than no bytes"),
         pytest.param({"batching": {"maxBatchSize": 0}}, "maxBatchSize", id="runs of no row"),
+        pytest.param({"inputs": {"x": {"image": {"height": 8}}}}, "width", id="no width"),
+        pytest.param(
+            {"inputs": {"x": {"image": IMAGE | {"channels": 4}}}}, "channels", id="alpha as well"
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named(spec: dict[str, Any], field: str) -> None:

@@ -56,6 +56,16 @@ def edit(toy: Toy, text: str) -> None:
             Policy(output_cache_bytes=MIB),
             id="the output cache's size",
         ),
+        pytest.param(
+            {
+                "inputs": {
+                    "photo": {"fetch": {"allow": ["s3://photos", "https://photos.example/a"]}},
+                    "mask": {"fetch": {}, "image": {"height": 8, "width": 8}},
+                }
+            },
+            Policy(allow={"photo": ("s3://photos", "https://photos.example/a")}),
+            id="which URIs may be named for which input",
+        ),
     ],
 )
 def test_the_policy_is_what_the_spec_says(spec: dict[str, Any], expected: Policy) -> None:
@@ -130,9 +140,17 @@ def test_the_policy_is_there_before_the_pods_that_read_it(toy: Toy) -> None:
     assert kinds.index("ConfigMap") < kinds.index("Deployment")
 
 
-def test_a_change_of_the_policy_writes_the_config_map_alone(toy: Toy) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({"cache": {"outputs": {"mode": "Always"}}}, id="of a cache"),
+        pytest.param({"inputs": {"x": {"fetch": {"allow": ["s3://a"]}}}}, id="of what is fetched"),
+    ],
+)
+def test_a_change_of_the_policy_writes_the_config_map_alone(toy: Toy, spec: dict[str, Any]) -> None:
     before = {key: body for key, body in toy.objects.items() if key[0] != "ConfigMap"}
-    toy.change(cache={"outputs": {"mode": "Always"}})
+    policy_before = told(toy)
+    toy.change(**spec)
     toy.look()
     assert {key: body for key, body in toy.objects.items() if key[0] != "ConfigMap"} == before
-    assert told(toy).caches_outputs
+    assert told(toy).number > policy_before.number

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakes import azure, buckets, gcs
 from fakes.s3 import Bucket, Server, server
 
 
@@ -24,6 +25,33 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "accounts").mkdir()
     with server(folder, "--iam-dir", str(folder / "accounts")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def gs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[gcs.Server]:
+    """Google's object storage on loopback."""
+    with gcs.server(tmp_path_factory.mktemp("gs")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def az(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azure.Server]:
+    """Azure's object storage on loopback."""
+    with azure.server(tmp_path_factory.mktemp("az")) as running:
+        yield running
+
+
+@pytest.fixture(params=["s3", "gs", "az"])
+def server_of_any(request: pytest.FixtureRequest) -> buckets.Server:
+    """Of each provider in turn."""
+    found: buckets.Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def any_bucket(server_of_any: buckets.Server) -> buckets.Bucket:
+    """An empty bucket of the test's own, of each provider in turn."""
+    return server_of_any.bucket()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fakes import artifact_files
 from fakes.artifact_files import FILES, manifest_of
-from fakes.s3 import Bucket
+from fakes.buckets import Bucket
 from obstore.store import LocalStore
 
 from bench.fetch_memory import measure
@@ -185,38 +185,46 @@ class TestOpen:
 
     @pytest.mark.integration
     def test_a_digest_comes_from_frazils_store(
-        self, bucket: Bucket, stored: Path, cache: Path, name: str
+        self, any_bucket: Bucket, stored: Path, cache: Path, name: str
     ) -> None:
-        bucket.upload(stored, contract.artifact_path(name))
-        assert open_artifact(name, bucket.store_environ, cache) == cache / name
+        any_bucket.upload(stored, contract.artifact_path(name))
+        assert open_artifact(name, any_bucket.store_environ, cache) == cache / name
+
+    @pytest.mark.integration
+    def test_what_was_changed_in_frazils_store_is_refused(
+        self, any_bucket: Bucket, stored: Path, cache: Path, name: str
+    ) -> None:
+        folder = contract.artifact_path(name)
+        any_bucket.upload(stored, folder)
+        any_bucket.open().put(f"{folder}/{contract.GRAPH}", FILES[contract.GRAPH].upper())
+        with pytest.raises(ArtifactError, match=f"{contract.GRAPH} should be sha256"):
+            open_artifact(name, any_bucket.store_environ, cache)
+        assert _held(cache) == []
 
     @pytest.mark.integration
     @pytest.mark.parametrize("folder", ["artifacts/{name}", "anything/else"])
     def test_a_uri_comes_from_the_users_bucket(
-        self, bucket: Bucket, stored: Path, cache: Path, name: str, folder: str
+        self, any_bucket: Bucket, stored: Path, cache: Path, name: str, folder: str
     ) -> None:
-        uri = bucket.upload(stored, folder.format(name=name))
-        assert open_artifact(uri, bucket.environ, cache) == cache / name
+        uri = any_bucket.upload(stored, folder.format(name=name))
+        assert open_artifact(uri, any_bucket.environ, cache) == cache / name
 
     @pytest.mark.integration
     @pytest.mark.parametrize(
         ("change", "message"),
         [
-            pytest.param(
-                {contract.ENV_STORE_SECRET_ACCESS_KEY: "wrong"}, "access denied", id="wrong key"
-            ),
-            pytest.param(
-                {contract.ENV_STORE_ENDPOINT: "http://127.0.0.1:9"}, "out of reach", id="no server"
-            ),
+            pytest.param("forged", "access denied", id="wrong key"),
+            pytest.param("elsewhere", "out of reach", id="no server"),
         ],
     )
     def test_a_store_that_fails_is_the_infrastructures_fault(
-        self, bucket: Bucket, cache: Path, name: str, change: dict[str, str], message: str
+        self, any_bucket: Bucket, cache: Path, name: str, change: str, message: str
     ) -> None:
+        environ = any_bucket.store_environ | getattr(any_bucket, change)
         with pytest.raises(ArtifactUnavailableError, match=message):
-            open_artifact(name, bucket.store_environ | change, cache)
+            open_artifact(name, environ, cache)
 
 
 @pytest.mark.integration
-def test_fetching_64_mb_takes_a_few_chunks_of_memory(bucket: Bucket) -> None:
-    assert measure(bucket, megabytes=64) <= 32.0
+def test_fetching_64_mb_takes_a_few_chunks_of_memory(any_bucket: Bucket) -> None:
+    assert measure(any_bucket, megabytes=64) <= 32.0

@@ -15,7 +15,7 @@ from fakes.https import HOST, HttpsServer, certificate, https_server
 from fakes.s3 import Bucket
 
 from frazil_runtime.errors import Code
-from frazil_runtime.fetch import Budget, Fetched, Fetcher, FetchError
+from frazil_runtime.fetch import Budget, Fetched, Fetcher, FetchError, Later, open_fetcher
 from frazil_runtime.fetch_https import HttpsSource
 from frazil_runtime.fetch_s3 import S3Source
 from frazil_runtime.objects import open_input_bucket
@@ -100,6 +100,33 @@ async def test_the_uri_arrives_as_it_was_sent(server: HttpsServer, get: Get) -> 
     (request,) = server.requests
     assert request.raw_path == "/a%20b/%C3%A9+?sign=a%2Fb&x"
     assert request.headers["Host"] == f"{HOST}:{server.port}"
+
+
+async def test_a_source_is_opened_when_it_is_first_asked_and_only_once(
+    server: HttpsServer, https: Make
+) -> None:
+    opened: list[HttpsSource] = []
+
+    def make() -> HttpsSource:
+        opened.append(https(loopback, lambda address: True))
+        return opened[-1]
+
+    later = Later(lambda: make)
+    await later.close()
+    assert not opened
+    uri = parse(server.url("/a.jpg"))
+    got = await asyncio.gather(*(later.get(uri, "", Budget(2**20)) for _ in range(3)))
+    assert [each.body for each in got if each] == [b"a photo"] * 3
+    assert len(opened) == 1
+    await later.close()
+
+
+async def test_every_scheme_that_may_be_allowed_has_a_source() -> None:
+    fetcher = open_fetcher({})
+    for uri in ("https://127.0.0.1.invalid/a", "s3://bucket/"):
+        with pytest.raises(FetchError):
+            await fetcher.fetch(parse(uri), Budget(1))
+    await fetcher.close()
 
 
 def _response(**options: Any) -> Callable[[web.Request], Any]:

@@ -68,6 +68,8 @@ def test_an_images_size_is_in_its_header(image: bytes, kind: str) -> None:
         pytest.param(encoded("BMP"), "a BMP", id="a BMP"),
         pytest.param(encoded("WEBP"), "a WebP", id="a WebP"),
         pytest.param(encoded("TIFF"), "a TIFF", id="a TIFF"),
+        pytest.param(b"https://h/a", "text of a URI, which must be marked", id="a URI"),
+        pytest.param(b"s3://bucket/a", "text of a URI, which must be marked", id="a URI of S3"),
         pytest.param(b"\xff\xd8", "no image", id="the first two bytes of a JPEG"),
         pytest.param(START + b"\xff", "damaged at its beginning", id="three bytes of a JPEG"),
         pytest.param(START + segment(0xE0, bytes(99)), "damaged", id="a JPEG without a frame"),

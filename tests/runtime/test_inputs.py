@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from frazil_runtime.contract import Policy
 from frazil_runtime.errors import ArtifactError, Code, InferenceError, invalid
 from frazil_runtime.fetch import Budget, Fetched, FetchError
 from frazil_runtime.input_cache import InputCache
@@ -254,6 +255,41 @@ async def test_a_client_that_goes_leaves_the_other_rows_undone(make: Make) -> No
     go.set()
     await room.inputs.resolve({"photo": strings(b"the next one")})
     assert len(room.preprocessor.prepared) <= 17  # of two threads, a slice of 8 each
+
+
+async def test_a_policy_allows_from_now_on_what_it_says_and_what_is_always_allowed(
+    make: Make,
+) -> None:
+    inputs = make().inputs
+    secret, opened = {"text": strings(uri("/secret"))}, {"text": strings(uri("/open/a"))}
+    inputs.follow(Policy(allow={"text": ["https://h.example/secret"], "x": ["s3://a"]}))
+    assert (await inputs.resolve(secret))["text"].tolist() == [b"s"]
+    assert (await inputs.resolve(opened))["text"].tolist() == [b"four"]
+    with pytest.raises(InferenceError, match="no prefix"):  # what is allowed for another input
+        await inputs.resolve({"photo": secret["text"]})
+    inputs.follow(Policy())
+    assert (await inputs.resolve(opened))["text"].tolist() == [b"four"]
+    with pytest.raises(InferenceError, match="no prefix"):
+        await inputs.resolve(secret)
+
+
+async def test_what_is_taken_back_is_not_answered_from_the_cache(make: Make) -> None:
+    inputs, secret = make().inputs, {"text": strings(uri("/secret"))}
+    inputs.follow(Policy(allow={"text": ["https://h.example/secret"]}))
+    await inputs.resolve(secret)
+    inputs.follow(Policy())
+    with pytest.raises(InferenceError, match="no prefix"):
+        await inputs.resolve(secret)
+
+
+async def test_a_prefix_that_cannot_be_read_takes_no_other_with_it(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    inputs = make().inputs
+    prefixes = ["https://10.0.0.1/", "https://h.example/secret"]
+    inputs.follow(Policy(allow={"text": prefixes}))
+    assert (await inputs.resolve({"text": strings(uri("/secret"))}))["text"].tolist() == [b"s"]
+    assert "spec.inputs.text.fetch.allow: the prefix 'https://10.0.0.1/'" in caplog.text
 
 
 def _manifest(*inputs: tuple[str, str]) -> Manifest:

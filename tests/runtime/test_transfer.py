@@ -68,6 +68,25 @@ def test_the_servers_own_message_explains_best() -> None:
     assert explain(_status("403 Forbidden")) == "Not yours."
 
 
+def test_of_azures_message_only_what_says_something() -> None:
+    body = "<Message>It is not there.\nRequestId:1\nTime:2026-01-01T00:00:00.0Z</Message>"
+    error = f"{_S3}Server returned non-2xx status code: 404 Not Found: <Error>\n  {body}</Error>"
+    assert explain(exceptions.GenericError(error)) == "It is not there."
+
+
+@pytest.mark.parametrize(
+    ("store", "variable"),
+    [
+        pytest.param("S3", "AWS_SKIP_SIGNATURE", id="S3"),
+        pytest.param("GCS", "GOOGLE_SKIP_SIGNATURE", id="Google's"),
+        pytest.param("MicrosoftAzure", "AZURE_SKIP_SIGNATURE", id="Azure's"),
+    ],
+)
+def test_without_credentials_it_says_how_to_read_what_is_public(store: str, variable: str) -> None:
+    text = f"Generic {store} error: Error performing GET http://169.254.169.254/latest in 1ms"
+    assert f"is read with {variable}=true" in explain(exceptions.GenericError(text))
+
+
 def test_a_urls_query_is_never_shown() -> None:
     error = exceptions.GenericError(
         "Error performing GET https://host/m.pb?X-Amz-Signature=secret in 1ms - HTTP error\n\n"

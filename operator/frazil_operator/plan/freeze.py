@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.api import Acts, Model, acting
+from frazil_operator.acts import Acts, acting, acting_parts
+from frazil_operator.api import Model
 from frazil_operator.plan.parts import (
     CONTAINER_SECURITY,
     TMP,
@@ -34,14 +35,13 @@ WORK_LIMIT = "20Gi"  # of the work folder, where spec.freeze.resources says no e
 
 def freeze_hash(model: Model) -> str:
     """What is frozen: equal for equal artifacts. Not how: the Job's image and resources."""
-    return digest(
-        {
-            "checkpoint": acting(model.spec.checkpoint, Acts.ON_ARTIFACT),
-            "freeze": acting(model.spec.freeze, Acts.ON_ARTIFACT),
-            "refreeze": model.annotations.get(names.REFREEZE),
-        },
-        16,
-    )
+    what = {
+        "checkpoint": acting(model.spec.checkpoint, Acts.ON_ARTIFACT),
+        "freeze": acting(model.spec.freeze, Acts.ON_ARTIFACT),
+        "refreeze": model.annotations.get(names.REFREEZE),
+    }
+    inputs = acting_parts(model.spec.inputs, Acts.ON_ARTIFACT)
+    return digest(what | ({"inputs": inputs} if inputs else {}), 16)
 
 
 def job_options(model: Model) -> str:
@@ -76,6 +76,11 @@ def freeze_request(model: Model) -> dict[str, Any]:
         "digest": checkpoint.digest or "",
         "optimize": freeze.optimize,
         "tolerance": freeze.tolerance,
+        "images": {
+            name: said.image.model_dump(mode="json", by_alias=True)
+            for name, said in model.spec.inputs.items()
+            if said.image
+        },
     }
 
 

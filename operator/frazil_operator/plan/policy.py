@@ -37,6 +37,11 @@ def policy(model: Model) -> Policy:
         input_cache_bytes=bytes_of(cache.inputs.max_bytes),
         output_cache_mode=cache.outputs.mode,
         output_cache_bytes=bytes_of(cache.outputs.max_bytes),
+        allow={
+            name: tuple(said.fetch.allow)
+            for name, said in sorted(model.spec.inputs.items())
+            if said.fetch and said.fetch.allow
+        },
     )
 
 

@@ -49,8 +49,8 @@ class ImageSpec:
     def read(cls, name: str, record: Mapping[str, Any]) -> ImageSpec:
         """``{height, width, channels, scale?, mean?, std?}`` of the input ``name``.
 
-        ``mean`` and ``std`` may be one number for all channels. FreezeError (INVALID_REQUEST) says
-        which field is wrong.
+        ``mean`` and ``std`` may be one number for all channels, or a list of it. FreezeError
+        (INVALID_REQUEST) says which field is wrong.
         """
         known = [field.name for field in fields(cls)]
         for field in record:
@@ -116,9 +116,11 @@ def _side(name: str, record: Mapping[str, Any], field: str) -> int:
 def _numbers(
     name: str, record: Mapping[str, Any], field: str, count: int, default: float
 ) -> tuple[float, ...]:
-    """``count`` numbers: as many were given, or one that stands for all, or none."""
+    """``count`` numbers: as many were given, or one for all (bare or in a list), or none."""
     value = record.get(field, default)
     given = list(value) if isinstance(value, list | tuple) else [value] * count
+    if len(given) == 1:
+        given *= count
     finite = all(type(number) in (int, float) and math.isfinite(number) for number in given)
     if not finite or len(given) != count:
         _refuse(name, f"{field} must be a number, or a list of one for each channel, not {value!r}")

@@ -9,6 +9,7 @@ from frazil_runtime import dtypes
 from frazil_runtime.lifecycle import ModelInfo, State
 from frazil_runtime.manifest import Signature, Tensor
 from frazil_runtime.models import Served
+from frazil_runtime.request_signatures import remarks
 from frazil_runtime.statistics import Compute, Span, Statistics
 
 Record = dict[str, Any]
@@ -61,7 +62,10 @@ def open_inference_server(version: str) -> Record:
 
 
 def open_inference_model(model: ModelInfo) -> Record:
-    """The default signature; -1 is a free dimension, and [-1] also a free rank."""
+    """The default signature; -1 is a free dimension, and [-1] also a free rank.
+
+    The ``parameters`` of an image input are MLServer's extension.
+    """
     signature = model.manifest.signatures[model.manifest.default_signature]
     return {
         "name": model.name,
@@ -127,6 +131,7 @@ def _tensors(tensors: Iterable[Tensor]) -> list[Record]:
             "name": tensor.name,
             "datatype": dtypes.BY_NAME[tensor.dtype].oip or tensor.dtype.upper(),
             "shape": [-1] if tensor.shape is None else tensor.shape,
+            **({"parameters": said} if (said := remarks(tensor)) else {}),
         }
         for tensor in tensors
     ]

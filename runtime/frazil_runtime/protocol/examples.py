@@ -24,9 +24,10 @@ import numpy as np
 
 from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
-from frazil_runtime.manifest import Manifest, Signature
+from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.tensors import REGULAR, is_b64
+from frazil_runtime.request_signatures import ImageInput
 from frazil_runtime.validation import find_signature
 
 _EXAMPLE: Final = message_class("tensorflow.Example")
@@ -63,7 +64,7 @@ def find(manifest: Manifest, name: str, method: Method) -> Signature:
     name = name or manifest.default_signature
     signature = find_signature(manifest, name)
     outputs = {tensor.name for tensor in signature.outputs}
-    takes_examples = len(signature.inputs) == 1 and signature.inputs[0].dtype == "string"
+    takes_examples = len(signature.inputs) == 1 and _takes_examples(signature.inputs[0])
     if takes_examples and outputs and outputs.issubset(method.outputs):
         return signature
     verb = method.name.lower()
@@ -71,6 +72,11 @@ def find(manifest: Manifest, name: str, method: Method) -> Signature:
         f'signature "{name}" cannot {verb}: that takes one string input of serialized tf.Examples '
         f"and no outputs but {' and '.join(method.outputs)}. Use predict, it serves any signature"
     )
+
+
+def _takes_examples(tensor: Tensor) -> bool:
+    """Strings that are no images."""
+    return tensor.dtype == "string" and not isinstance(tensor, ImageInput)
 
 
 def to_request(name: str, signature: Signature, texts: Array) -> InferRequest:

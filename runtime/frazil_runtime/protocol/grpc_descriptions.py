@@ -11,6 +11,7 @@ from frazil_runtime.lifecycle import ModelInfo, State
 from frazil_runtime.manifest import Signature, Tensor
 from frazil_runtime.models import Served
 from frazil_runtime.protocol.messages import Message, message_class
+from frazil_runtime.request_signatures import remarks
 from frazil_runtime.statistics import Compute, Span, Statistics
 
 _METADATA: Final = message_class("tensorflow.serving.GetModelMetadataResponse")
@@ -70,7 +71,9 @@ def model_metadata(model: ModelInfo) -> Message:
         (signature.outputs, answer.outputs),
     ):
         for tensor in tensors:
-            records.add(name=tensor.name, datatype=_datatype(tensor), shape=_shape(tensor))
+            record = records.add(name=tensor.name, datatype=_datatype(tensor), shape=_shape(tensor))
+            for key, text in remarks(tensor).items():
+                record.parameters[key].string_param = text
     return answer
 
 

@@ -4,29 +4,27 @@ Documents as of KServe's docs/predict-api/v2 (required_api.md, rest_predict_v2.y
 binary tensor extension: behind the JSON, the tensors' bytes in the order in which it names them.
 Two things are ours to choose, since the protocol is silent: a model's further signatures are called
 with the request parameter ``signature_name``, and byte strings that are no UTF-8 travel in base64,
-marked by the tensor's parameter ``content_type`` as MLServer has it.
+marked by the tensor's parameter ``content_type`` (see ``contents``).
 """
 
 from __future__ import annotations
 
-import binascii
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
-
-import numpy as np
 
 from frazil_runtime import dtypes
 from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
-from frazil_runtime.protocol import documents, parameters
+from frazil_runtime.protocol import contents, documents, parameters
 from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.protocol.tensors import from_flat
 from frazil_runtime.protocol.values import flat
+from frazil_runtime.request_signatures import or_images, sent_as
 from frazil_runtime.validation import check_names, find_signature
 
-_BASE64: Final = {"content_type": "base64"}
+_BASE64: Final = {"content_type": contents.BASE64}
 _DATATYPES: Final = {dtype.numpy: dtype.oip for dtype in dtypes.DTYPES}
 _NAMES: Final[dict[type, str]] = {dict: "an object", list: "a list", str: "text"}
 
@@ -59,9 +57,10 @@ def decode(body: bytes, manifest: Manifest, json_bytes: int | None = None) -> In
     of_call = parameters.read(_field(document, "parameters", dict, {}))
     name = of_call.signature or manifest.default_signature
     binary = _outputs(_field(document, "outputs", list, []), of_call.binary)
+    sent = _field(document, "inputs", list)
     request = InferRequest(
         signature=name,
-        inputs=_inputs(find_signature(manifest, name), _field(document, "inputs", list), rest),
+        inputs=_inputs(find_signature(manifest, name), sent, rest, of_call.content_type),
         outputs=tuple(binary),
         timeout=of_call.timeout,
         priority=of_call.priority,
@@ -110,7 +109,9 @@ def _outputs(sent: list[Any], default: bool) -> dict[str, bool]:
     return wanted
 
 
-def _inputs(signature: Signature, sent: list[Any], rest: memoryview | None) -> dict[str, Array]:
+def _inputs(
+    signature: Signature, sent: list[Any], rest: memoryview | None, content_type: str
+) -> dict[str, Array]:
     records: dict[str, Record] = {}
     for item in sent:
         record = _typed(item, dict, "an input")
@@ -121,7 +122,7 @@ def _inputs(signature: Signature, sent: list[Any], rest: memoryview | None) -> d
     check_names(signature, records)
     raws = _raws(records, rest)
     return {
-        tensor.name: _input(tensor, records[tensor.name], raws.get(tensor.name))
+        tensor.name: _input(tensor, records[tensor.name], raws.get(tensor.name), content_type)
         for tensor in signature.inputs
     }
 
@@ -152,41 +153,31 @@ def _raws(records: Mapping[str, Record], rest: memoryview | None) -> dict[str, m
     return raws
 
 
-def _input(tensor: Tensor, record: Record, raw: memoryview | None) -> Array:
+def _input(tensor: Tensor, record: Record, raw: memoryview | None, content_type: str) -> Array:
     datatype = _field(record, "datatype", str)
+    alternative = or_images(tensor)
+    tensor = sent_as(tensor, strings=datatype == "BYTES")
     expected = dtypes.BY_NAME[tensor.dtype].oip
     if datatype != expected:
         raise invalid(
-            f'input "{tensor.name}" has datatype {expected or "none"} ({tensor.dtype}), '
-            f"got {documents.echo(datatype)}"
+            f'input "{tensor.name}" has datatype {expected or "none"} ({tensor.dtype})'
+            f"{alternative}, got {documents.echo(datatype)}"
         )
     shape = _shape(tensor, _field(record, "shape", list))
     if (record.get("data") is not None) == (raw is not None):
         raise invalid(
             f'input "{tensor.name}" must have either "data" or the parameter "binary_data_size"'
         )
+    own = parameters.content_type(_field(record, "parameters", dict, {}), content_type)
     if raw is not None:
-        return from_raw(tensor, shape, raw)
-    array = from_flat(tensor, shape, record["data"])
-    own = _field(record, "parameters", dict, {})
-    if expected == "BYTES" and own.get("content_type") == _BASE64["content_type"]:
-        decoded = np.empty(array.size, object)
-        decoded[:] = [_from_base64(tensor, text) for text in array.flat]
-        return decoded.reshape(array.shape)
-    return array
+        return contents.read(tensor, from_raw(tensor, shape, raw), own)
+    return contents.read(tensor, from_flat(tensor, shape, record["data"]), own)
 
 
 def _shape(tensor: Tensor, sizes: list[Any]) -> tuple[int, ...]:
     if not {int}.issuperset(map(type, sizes)):
         raise invalid(f'input "{tensor.name}" has a shape that is no list of whole numbers')
     return tuple(sizes)
-
-
-def _from_base64(tensor: Tensor, text: bytes) -> bytes:
-    try:
-        return b64decode(text, validate=True)
-    except binascii.Error:
-        raise invalid(f'input "{tensor.name}" is not base64') from None
 
 
 def _output(name: str, array: Array) -> Record:

@@ -12,10 +12,11 @@ from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Signature, Tensor
-from frazil_runtime.protocol import parameters, typed
+from frazil_runtime.protocol import contents, parameters, typed
 from frazil_runtime.protocol.documents import echo
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.raw import from_raw, to_raw
+from frazil_runtime.request_signatures import or_images, sent_as
 from frazil_runtime.validation import check_names, check_shape, find_signature
 
 REQUEST: Final = message_class("inference.ModelInferRequest")
@@ -44,7 +45,7 @@ def decode(message: Message, model: ModelInfo) -> Infer:
     signature = find_signature(model.manifest, name)
     request = InferRequest(
         signature=name,
-        inputs=_inputs(signature, message.inputs, message.raw_input_contents),
+        inputs=_inputs(signature, message, asked.content_type),
         outputs=tuple([_output_name(output) for output in message.outputs]),
         timeout=asked.timeout,
         priority=asked.priority,
@@ -74,9 +75,8 @@ def encode(call: Infer, responses: Sequence[InferResponse]) -> bytes:
     return data
 
 
-def _inputs(
-    signature: Signature, sent: Sequence[Message], raw: Sequence[bytes]
-) -> dict[str, Array]:
+def _inputs(signature: Signature, message: Message, content_type: str) -> dict[str, Array]:
+    sent, raw = message.inputs, message.raw_input_contents
     if raw and len(raw) != len(sent):
         raise invalid(
             f"raw_input_contents has {len(raw)} elements for {len(sent)} inputs: one for each, and "
@@ -87,21 +87,29 @@ def _inputs(
         raise invalid("an input is sent twice")
     check_names(signature, places)
     return {
-        tensor.name: _input(tensor, sent[at], raw[at] if raw else None)
+        tensor.name: _input(tensor, sent[at], raw[at] if raw else None, content_type)
         for tensor in signature.inputs
         for at in (places[tensor.name],)
     }
 
 
-def _input(tensor: Tensor, record: Message, raw: bytes | None) -> Array:
+def _input(tensor: Tensor, record: Message, raw: bytes | None, content_type: str) -> Array:
+    alternative = or_images(tensor)
+    tensor = sent_as(tensor, strings=record.datatype == "BYTES")
     datatype = dtypes.BY_NAME[tensor.dtype].oip
     if record.datatype != datatype:
         raise invalid(
-            f'input "{tensor.name}" has datatype {datatype or "none"} ({tensor.dtype}), '
-            f"got {echo(record.datatype)}"
+            f'input "{tensor.name}" has datatype {datatype or "none"} ({tensor.dtype})'
+            f"{alternative}, got {echo(record.datatype)}"
         )
     if record.parameters:
-        parameters.refuse(_plain(record.parameters))
+        own = _plain(record.parameters)
+        parameters.refuse(own)
+        content_type = parameters.content_type(own, content_type)
+    return contents.read(tensor, _array(tensor, record, raw), content_type)
+
+
+def _array(tensor: Tensor, record: Message, raw: bytes | None) -> Array:
     shape = tuple(record.shape)
     if raw is None:
         return _from_contents(tensor, shape, record)

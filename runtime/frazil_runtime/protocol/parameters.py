@@ -1,7 +1,7 @@
 """The Open Inference Protocol's free-form parameters that mean something here.
 
-Names and units as of Triton's extensions (schedule policy, binary tensors); any other is ignored,
-unless it asks for what cannot be had.
+Names and units as of Triton's extensions (schedule policy, binary tensors), and MLServer's
+``content_type``; any other is ignored, unless it asks for what cannot be had.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Those of a request: ``timeout`` in seconds; ``signature`` is empty for the default one."""
+    """Those of a request: ``timeout`` in seconds; ``signature`` is empty for the default one.
+
+    ``content_type`` is of the inputs that have none of their own.
+    """
 
     signature: str = ""
     priority: int = 0
     timeout: float | None = None
     binary: bool = False  # whether outputs that do not say are wanted as binary data
+    content_type: str = ""
 
 
 def read(sent: Mapping[str, Any]) -> Parameters:
@@ -54,7 +58,17 @@ def read(sent: Mapping[str, Any]) -> Parameters:
         priority=_whole(sent, "priority"),
         timeout=microseconds / 1e6 if microseconds else None,
         binary=_of(sent, "binary_data_output", bool, False),
+        content_type=content_type(sent),
     )
+
+
+def content_type(sent: Mapping[str, Any], default: str = "") -> str:
+    """Of a request or an input: what its strings stand for, see ``contents``.
+
+    What is no text is ignored, like the content types that are not known here.
+    """
+    value = sent.get("content_type")
+    return value if isinstance(value, str) and value else default
 
 
 def binary_size(sent: Mapping[str, Any]) -> int | None:

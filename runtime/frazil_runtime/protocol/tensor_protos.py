@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ from frazil_runtime.manifest import Tensor
 from frazil_runtime.protocol import typed
 from frazil_runtime.protocol.messages import Message
 from frazil_runtime.protocol.raw import from_raw
+from frazil_runtime.request_signatures import or_images, sent_as
 from frazil_runtime.validation import check_shape
 
 Array = npt.NDArray[Any]
+
+_STRING: Final = dtypes.BY_NAME["string"].enum
 
 
 def from_proto(tensor: Tensor, proto: Message, max_bytes: int) -> Array:
@@ -26,10 +29,13 @@ def from_proto(tensor: Tensor, proto: Message, max_bytes: int) -> Array:
     any all are 0 or empty. So that a few bytes do not become terabytes, an array has at most
     ``max_bytes``. INVALID_ARGUMENT says what is wrong.
     """
+    alternative = or_images(tensor)
+    tensor = sent_as(tensor, strings=proto.dtype == _STRING)
     dtype = dtypes.BY_NAME[tensor.dtype]
     if proto.dtype != dtype.enum:
         raise invalid(
-            f'input "{tensor.name}" must be {dtype.proto}, got {_proto_name(proto.dtype)}'
+            f'input "{tensor.name}" must be {dtype.proto}{alternative}, '
+            f"got {_proto_name(proto.dtype)}"
         )
     if proto.tensor_shape.unknown_rank:
         raise invalid(f'input "{tensor.name}" has a shape of unknown rank')

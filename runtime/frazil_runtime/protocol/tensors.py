@@ -21,6 +21,7 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Tensor
 from frazil_runtime.protocol.documents import echo
 from frazil_runtime.protocol.numbers import Numbers
+from frazil_runtime.request_signatures import sent_as
 from frazil_runtime.uris import Uri
 from frazil_runtime.validation import check_shape
 
@@ -52,11 +53,14 @@ _JSON_NAMES: Final = {
 def from_nested(tensor: Tensor, value: object) -> Array:
     """The array of a value in lists nested as deep as the tensor's rank; a bare value has rank 0.
 
-    Strings are text (taken as UTF-8) or ``{"b64": text}``, and become ``bytes``.
+    Strings are text (taken as UTF-8) or ``{"b64": text}``, and become ``bytes``; ``{"uri": text}``
+    becomes a ``Uri``. An image input holds images where its first element is a string of any kind.
     """
     if type(value) is np.ndarray:
+        tensor = sent_as(tensor, strings=False)
         check_shape(tensor, value.shape)
         return _piece(tensor, value.reshape(-1)).reshape(value.shape)
+    tensor = sent_as(tensor, strings=_begins_with_string(value))
     shape, pieces = _flatten(tensor, value)
     check_shape(tensor, shape)
     return _array(tensor, shape, pieces)
@@ -82,6 +86,13 @@ def is_uri(value: object) -> TypeGuard[dict[str, str]]:
 def is_b64(value: object) -> TypeGuard[dict[str, str]]:
     """Whether a JSON value is ``{"b64": text}`` and nothing else: bytes, not an object."""
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
+
+
+def _begins_with_string(value: object) -> bool:
+    """Whether the first element is a string of any kind; of none at all, too."""
+    while type(value) is list and value:
+        value = value[0]
+    return type(value) in (str, dict, list)
 
 
 def _flatten(tensor: Tensor, value: object) -> tuple[tuple[int, ...], Iterable[Leaves]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import published as models
-from fakes.s3 import Bucket
+from fakes.buckets import Bucket
 from fakes.web import Web
 
 from frazil_runtime.contract import Exit
@@ -79,9 +79,11 @@ def test_what_is_fetched_and_pinned_is_the_vocabulary_and_nothing_else_beside_it
 
 
 @pytest.mark.integration
-def test_a_vocabulary_comes_from_a_bucket_too(folder: Path, tmp_path: Path, bucket: Bucket) -> None:
-    url = bucket.upload(folder, "some/prefix")
-    _, names = _fetched(f"{url}/model.ckpt", bucket.environ, tmp_path / "got")
+def test_a_vocabulary_comes_from_a_bucket_too(
+    folder: Path, tmp_path: Path, any_bucket: Bucket
+) -> None:
+    url = any_bucket.upload(folder, "some/prefix")
+    _, names = _fetched(f"{url}/model.ckpt", any_bucket.environ, tmp_path / "got")
     assert "vocab.txt" in names
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes.artifact_files import Conversion
-from fakes.s3 import Bucket
+from fakes.buckets import Bucket
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import open_artifact
@@ -196,29 +196,31 @@ class TestFreeze:
     @pytest.mark.parametrize(
         ("wrong", "says"),
         [
-            pytest.param({"AWS_SECRET_ACCESS_KEY": "wrong"}, "access denied", id="credentials"),
-            pytest.param({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "out of reach", id="server"),
+            pytest.param("forged", "access denied", id="credentials"),
+            pytest.param("elsewhere", "out of reach", id="server"),
         ],
     )
     def test_a_store_of_the_users_own_is_not_called_frazils(
-        self, model: Path, bucket: Bucket, lines: list[str], wrong: dict[str, str], says: str
+        self, model: Path, any_bucket: Bucket, lines: list[str], wrong: str, says: str
     ) -> None:
         request = FreezeRequest(str(model))
+        environ = any_bucket.environ | getattr(any_bucket, wrong)
         with pytest.raises((FreezeError, UnavailableError), match=f"--output .*{says}") as caught:
-            local.freeze(request, bucket.url, bucket.environ | wrong, lines.append, Conversion())
+            local.freeze(request, any_bucket.url, environ, lines.append, Conversion())
         assert isinstance(caught.value, FreezeError) == (says == "access denied")
 
     @pytest.mark.integration
     def test_to_a_store_once(
-        self, model: Path, tmp_path: Path, bucket: Bucket, lines: list[str]
+        self, model: Path, tmp_path: Path, any_bucket: Bucket, lines: list[str]
     ) -> None:
-        conversion, request, url = Conversion(), FreezeRequest(str(model)), f"{bucket.url}/store"
-        first = local.freeze(request, url, bucket.environ, lines.append, conversion)
-        second = local.freeze(request, url, bucket.environ, lines.append, conversion)
+        conversion, request = Conversion(), FreezeRequest(str(model))
+        url, environ = f"{any_bucket.url}/store", any_bucket.environ
+        first = local.freeze(request, url, environ, lines.append, conversion)
+        second = local.freeze(request, url, environ, lines.append, conversion)
         assert conversion.runs == 1
         assert second.result.reused
         assert first.place == second.place == f"{url}/artifacts/{first.result.artifact}"
-        opened = open_artifact(first.place, bucket.environ, tmp_path / "cache")
+        opened = open_artifact(first.place, environ, tmp_path / "cache")
         assert opened.name == first.result.artifact
 
 

@@ -28,6 +28,7 @@ SIZE = {"height": 4, "width": 5, "channels": 3}
     [
         pytest.param({}, (0, 0, 0), (1, 1, 1), id="pixels as they are"),
         pytest.param({"scale": 0.5, "mean": 2}, (2, 2, 2), (0.5, 0.5, 0.5), id="one for all"),
+        pytest.param({"mean": [2], "std": [4]}, (2, 2, 2), (0.25,) * 3, id="a list of one for all"),
         pytest.param(
             {"mean": [1, 2, 3], "std": [1, 2, 4]}, (1, 2, 3), (1, 0.5, 0.25), id="one a channel"
         ),

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fakes.s3 import Bucket, Server
+from fakes.buckets import Bucket, Server
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import open_artifact
@@ -24,9 +25,9 @@ _BARE = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if na
 
 
 @pytest.fixture
-def source(s3: Server) -> Bucket:
+def source(server_of_any: Server) -> Bucket:
     """The user's bucket."""
-    return s3.bucket()
+    return server_of_any.bucket()
 
 
 class Pod:
@@ -57,20 +58,33 @@ class Pod:
         return done.returncode, FreezeResult.from_json(log.read_text())
 
 
-def test_a_tf1_checkpoint_in_a_bucket_becomes_an_artifact_once(
+@pytest.mark.parametrize(
+    ("builder", "options", "output"),
+    [
+        pytest.param(
+            "checkpoint",
+            {"outputs": {"probabilities": "prob"}, "feeds": {"keep_prob": 1.0}},
+            "probabilities",
+            id="a TF1 checkpoint",
+        ),
+        pytest.param("table_tf2", {}, "vectors", id="a SavedModel with its vocabulary"),
+    ],
+)
+def test_a_model_in_a_bucket_becomes_an_artifact_once(
     built: Callable[[Callable[[Path], Path]], Path],
-    bucket: Bucket,
+    any_bucket: Bucket,
     source: Bucket,
     tmp_path: Path,
+    *,
+    builder: str,
+    options: dict[str, Any],
+    output: str,
 ) -> None:
-    from fakes.published import checkpoint
+    from fakes import published
 
-    prefix = built(checkpoint)
-    request = FreezeRequest(
-        source.upload(prefix.parent, "digits") + f"/{prefix.name}",
-        outputs={"probabilities": "prob"},
-        feeds={"keep_prob": 1.0},
-    )
+    model = built(getattr(published, builder))
+    uri = source.upload(model.parent, "models") + f"/{model.name}"
+    request, bucket = FreezeRequest(uri, **options), any_bucket
     pod = Pod(tmp_path / "first", request, bucket, source)
     assert pod.run("fetch") == (Exit.OK, None)
     assert pod.run("convert") == (Exit.OK, None)
@@ -80,7 +94,8 @@ def test_a_tf1_checkpoint_in_a_bucket_becomes_an_artifact_once(
     environ = bucket.store_environ | {contract.ENV_STORE_PREFIX: "cluster/namespace"}
     directory = open_artifact(result.artifact, environ, tmp_path / "cache")
     manifest = json.loads((directory / contract.MANIFEST).read_bytes())
-    assert manifest["signatures"]["serving_default"]["outputs"][0]["name"] == "probabilities"
+    outputs = manifest["signatures"]["serving_default"]["outputs"]
+    assert output in {tensor["name"] for tensor in outputs}
 
     again = Pod(tmp_path / "second", request, bucket, source)
     assert [again.run(stage)[0] for stage in ("fetch", "convert")] == [Exit.OK, Exit.OK]
@@ -93,12 +108,12 @@ def test_a_tf1_checkpoint_in_a_bucket_becomes_an_artifact_once(
 def test_an_output_that_is_not_in_the_graph_ends_the_job(
     built: Callable[[Callable[[Path], Path]], Path],
     bucket: Bucket,
-    source: Bucket,
+    s3: Server,
     tmp_path: Path,
 ) -> None:
     from fakes.published import checkpoint
 
-    prefix = built(checkpoint)
+    prefix, source = built(checkpoint), s3.bucket()
     uri = source.upload(prefix.parent, "digits") + f"/{prefix.name}"
     pod = Pod(tmp_path / "pod", FreezeRequest(uri, outputs={"y": "probs"}), bucket, source)
     assert pod.run("fetch") == (Exit.OK, None)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import artifact_files
 from fakes.artifact_files import FILES
-from fakes.s3 import Bucket
+from fakes.buckets import Bucket
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, MemoryStore
 
 from frazil_runtime import contract
@@ -104,21 +105,45 @@ def test_where_it_comes_from_stands_beside_it_outside_the_digest(
 
 
 @pytest.mark.integration
-def test_to_a_real_server_in_parts(tmp_path: Path, bucket: Bucket) -> None:
+def test_to_a_real_server_in_parts(tmp_path: Path, any_bucket: Bucket) -> None:
     files = FILES | {contract.GRAPH: bytes(range(256)) * (20 << 12)}  # 20 MiB: three parts
     artifact_files.write(tmp_path / "converted", files)
     artifact = publish.check(tmp_path / "converted")
-    store = open_frazil_store(bucket.store_environ)
+    store = open_frazil_store(any_bucket.store_environ)
     _publish(artifact, store)
     _publish(artifact, store)
-    stored = bucket.folder / contract.artifact_path(artifact.name)
-    assert (stored / contract.GRAPH).read_bytes() == files[contract.GRAPH]
+    graph = any_bucket.open().get(f"{contract.artifact_path(artifact.name)}/{contract.GRAPH}")
+    assert bytes(graph.bytes()) == files[contract.GRAPH]
     assert published(store, artifact.name) == artifact.manifest
 
 
 @pytest.mark.integration
-def test_a_store_that_denies_is_not_the_users_to_mend(artifact: Artifact, bucket: Bucket) -> None:
-    wrong = bucket.store_environ | {contract.ENV_STORE_SECRET_ACCESS_KEY: "wrong"}
+@pytest.mark.parametrize("file", [contract.GRAPH, contract.MANIFEST])
+def test_a_damaged_artifact_on_a_real_server_is_mended(
+    artifact: Artifact, any_bucket: Bucket, file: str
+) -> None:
+    store = open_frazil_store(any_bucket.store_environ)
+    _publish(artifact, store)
+    store.put(f"{contract.artifact_path(artifact.name)}/{file}", b"damaged")
+    _publish(artifact, store)
+    assert published(store, artifact.name) == artifact.manifest
+
+
+@pytest.mark.integration
+def test_the_faster_of_two_has_written_the_manifest(any_bucket: Bucket) -> None:
+    """What _put_manifest relies on: a real server refuses to create what is there."""
+    store = open_frazil_store(any_bucket.store_environ)
+    store.put("manifest", b"first", mode="create")
+    with pytest.raises(AlreadyExistsError):
+        store.put("manifest", b"second", mode="create")
+    assert bytes(store.get("manifest").bytes()) == b"first"
+
+
+@pytest.mark.integration
+def test_a_store_that_denies_is_not_the_users_to_mend(
+    artifact: Artifact, any_bucket: Bucket
+) -> None:
+    wrong = any_bucket.store_environ | any_bucket.forged
     with pytest.raises(UnavailableError, match="Frazil's store: access denied"):
         _publish(artifact, open_frazil_store(wrong))
 

@@ -10,6 +10,8 @@ from frazil_runtime.contract import Exit
 from frazil_runtime.freeze.location import locate, shown
 from frazil_runtime.freeze.request import FreezeError
 
+_ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+
 
 @pytest.mark.parametrize(
     ("uri", "name"),
@@ -52,6 +54,9 @@ def test_a_claim_is_read_where_it_is_mounted(tmp_path: Path, path: str) -> None:
         ("pvc://claim/../x", {contract.ENV_PVC_ROOT: "/pvc"}, "is not pvc://<claim>/<path>"),
         ("pvc://../x", {contract.ENV_PVC_ROOT: "/pvc"}, "is not pvc://<claim>/<path>"),
         ("az://container/x", {}, "Account must be specified"),
+        ("az://container/x", _ACCOUNT | {"AZURE_STORAGE_ACCOUNT_KEY": "-"}, "Invalid Access Key"),
+        ("gs://bucket/x", {"GOOGLE_SERVICE_ACCOUNT_KEY": "-"}, "Unable to decode service account"),
+        ("gs://bucket/x", {"GOOGLE_SERVICE_ACCOUNT": "/no"}, "Unable to open .* from /no"),
     ],
 )
 def test_a_uri_that_makes_no_sense_is_the_users_to_mend(
@@ -60,9 +65,6 @@ def test_a_uri_that_makes_no_sense_is_the_users_to_mend(
     with pytest.raises(FreezeError, match=message) as caught:
         locate(uri, environ)
     assert caught.value.exit is Exit.INVALID_REQUEST
-
-
-_ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
 
 
 @pytest.mark.parametrize(
@@ -76,12 +78,9 @@ _ACCOUNT = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY"
     ],
 )
 def test_the_stores_of_google_and_azure_are_rooted_at_the_folder(
-    uri: str, kind: type, name: str, folder: str | None, monkeypatch: pytest.MonkeyPatch
+    uri: str, kind: type, name: str, folder: str | None
 ) -> None:
-    """Only how they are opened: there is no server of either to read from here."""
-    for key, value in _ACCOUNT.items():
-        monkeypatch.setenv(key, value)
-    found = locate(uri, {})
+    found = locate(uri, _ACCOUNT)
     assert (type(found.store), found.name, found.listable) == (kind, name, True)
     prefix = getattr(found.store, "prefix", None)
     assert (str(prefix) if prefix else None) == folder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.artifact_files import Conversion
-from fakes.s3 import Bucket, Server
+from fakes.buckets import Bucket, Server
 from obstore.store import LocalStore
 
 from frazil_runtime import contract
@@ -181,23 +181,24 @@ def test_where_an_artifact_comes_from_is_noted_beside_it(
 
 
 @pytest.mark.integration
-class TestOverS3:
+class TestOverBuckets:
     """Source and store in real buckets, each with its own credentials."""
 
     @pytest.fixture
-    def job(self, bucket: Bucket, s3_source: Bucket, tmp_path: Path) -> Job:
-        environ = bucket.store_environ | s3_source.environ
+    def job(self, any_bucket: Bucket, source: Bucket, tmp_path: Path) -> Job:
+        environ = any_bucket.store_environ | source.environ
         return Job(environ, tmp_path / "work")
 
     @pytest.fixture
-    def s3_source(self, s3: Server, model: Path) -> Bucket:
-        source = s3.bucket()
+    def source(self, server_of_any: Server, model: Path) -> Bucket:
+        source = server_of_any.bucket()
+        store = source.open()
         for path in model.parent.glob("model.ckpt-1.*"):
-            (source.folder / path.name).write_bytes(path.read_bytes())
+            store.put(path.name, path)
         return source
 
-    def test_frozen_once(self, job: Job, s3_source: Bucket) -> None:
-        request = FreezeRequest(f"{s3_source.url}/model.ckpt-1", outputs={"y": "probs"})
+    def test_frozen_once(self, job: Job, source: Bucket) -> None:
+        request = FreezeRequest(f"{source.url}/model.ckpt-1", outputs={"y": "probs"})
         first, second = job.run(request), job.run(request)
         assert first is not None
         assert second == replace(first, reused=True)
@@ -205,10 +206,11 @@ class TestOverS3:
 
     @pytest.mark.parametrize("stage", ["fetch", "publish"])
     def test_a_store_out_of_order_is_another_try(
-        self, job: Job, s3_source: Bucket, stage: str
+        self, job: Job, source: Bucket, stage: str
     ) -> None:
-        request = FreezeRequest(f"{s3_source.url}/model.ckpt-1", outputs={"y": "probs"})
+        request = FreezeRequest(f"{source.url}/model.ckpt-1", outputs={"y": "probs"})
         job.run(request, "fetch", "convert")
-        job.environ[contract.ENV_STORE_SECRET_ACCESS_KEY] = "wrong"
+        name = contract.ENV_STORE_SECRET_ACCESS_KEY
+        job.environ[name] = source.forged[name]
         with pytest.raises(UnavailableError, match="Frazil's store: access denied"):
             job.stage(request, stage)
