@@ -187,7 +187,9 @@ class Dispatcher:
         piece, job = part.piece, part.piece.job
         if not job.started:
             job.started = now
-            job.hosted.statistics.queue.add(now - job.arrived)
+            queue = job.hosted.statistics.queue
+            queue.count += 1
+            queue.seconds += now - job.arrived
         left = piece.rows - part.rows
         if left:
             piece.start += part.rows

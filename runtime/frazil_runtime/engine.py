@@ -20,7 +20,7 @@ from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.flights import Flight
+from frazil_runtime.flights import Flight, Waiter
 from frazil_runtime.forms import Form, Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
 from frazil_runtime.manifest import Manifest
@@ -189,7 +189,7 @@ class ModelEngine:
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
         future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
-        asked = _Asked(request, partial(_settle, future))
+        asked = _Asked(request, partial(_settle, future), self.statistics)
         try:
             if self._inputs is not None:
                 asked.sent = await self._inputs.resolve(asked.sent)
@@ -199,11 +199,11 @@ class ModelEngine:
         except InferenceError:
             self._count_failed(asked)
             raise
-        leave = self._begin(asked)
+        self._begin(asked)
         try:
             return await future
         except asyncio.CancelledError:
-            leave()
+            asked.leave()
             raise
 
     def start(self, request: InferRequest, done: Done) -> Leave | None:
@@ -215,13 +215,16 @@ class ModelEngine:
         """
         if self._inputs is not None:
             return None
-        asked = _Asked(request, done)
+        asked = _Asked(request, done, self.statistics)
         try:
             self._check(asked)
         except InferenceError:
             self._count_failed(asked)
             raise
-        return None if asked.size > HASH_HERE else self._begin(asked)
+        if asked.size > HASH_HERE:
+            return None
+        self._begin(asked)
+        return asked.leave
 
     def _count_failed(self, asked: _Asked) -> None:
         self.statistics.failed.add(perf_counter() - asked.began)
@@ -241,7 +244,7 @@ class ModelEngine:
     def _key(self, asked: _Asked) -> bytes:
         return key_of(asked.form.scope, self._engine.cache.epoch, asked.inputs)
 
-    def _begin(self, asked: _Asked) -> Leave:
+    def _begin(self, asked: _Asked) -> None:
         """Answer from the cache, or wait for a run: a new one, or one that is under way."""
         flight = None
         if self._is_cacheable(asked):
@@ -250,61 +253,47 @@ class ModelEngine:
             if found is not None:
                 asked.cache = "hit"
                 self.statistics.hits.count += 1
-                self._answer(asked, found)
-                return _nothing
+                asked.take(found)
+                return
             asked.cache = "miss"
             self.statistics.misses.count += 1
             flight = self._flights.get(key)
         flight = flight or self._take_off(asked)
-        return flight.join(asked.request.timeout, partial(self._answer, asked))
+        flight.join(asked, asked.request.timeout)
 
     def _take_off(self, asked: _Asked) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
-        key, cache, dispatcher = asked.key, self._engine.cache, self._engine.dispatcher
-        epoch = cache.epoch
-
-        def done(result: Result) -> None:
-            if key is not None:
-                self._flights.pop(key, None)
-                if not isinstance(result, InferenceError):
-                    cache.put(key, result, epoch)
-            flight.land(result)
-
-        def give_up() -> None:
-            if key is not None:
-                self._flights.pop(key, None)
-            dispatcher.abandon(job)
-
-        flight = Flight(give_up)
-        request, form = asked.request, asked.form
-        job = Job(
+        request, form, dispatcher = asked.request, asked.form, self._engine.dispatcher
+        flight = Flight(self, asked.key, self._engine.cache.epoch)
+        job = flight.job = Job(
             *(self.hosted, request.signature, asked.inputs, form.rows or 1, form.kind),
-            *(form.rows > 0, dispatcher.costs.of(form.kind), done, request.priority),
+            *(form.rows > 0, dispatcher.costs.of(form.kind), flight.land, request.priority),
         )
-        if key is not None:
-            self._flights[key] = flight
+        if asked.key is not None:
+            self._flights[asked.key] = flight
         dispatcher.submit(job)
         return flight
 
-    def _answer(self, asked: _Asked, result: Result) -> None:
-        seconds = perf_counter() - asked.began
-        if isinstance(result, InferenceError):
-            self.statistics.failed.add(seconds)
-            asked.done(result)
-            return
-        self.statistics.requests.add(seconds)
-        names = asked.form.signature.output_names
-        outputs = dict(zip(names, result, strict=True))
-        if asked.wanted is not names:
-            outputs = {name: outputs[name] for name in asked.wanted}
-        asked.done(InferResponse(outputs, asked.cache))
+    def landed(self, flight: Flight, result: Result) -> None:
+        """Keep what has come of it."""
+        if flight.key is not None:
+            self._flights.pop(flight.key, None)
+            if not isinstance(result, InferenceError):
+                self._engine.cache.put(flight.key, result, flight.epoch)
+
+    def given_up(self, flight: Flight) -> None:
+        """Nobody waits for it any more."""
+        if flight.key is not None:
+            self._flights.pop(flight.key, None)
+        self._engine.dispatcher.abandon(flight.job)
 
 
-class _Asked:
+class _Asked(Waiter):
     """A request on its way to its answer; what ``_check`` has found of it, it has not at first."""
 
     __slots__ = (
-        *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size", "wanted"),
+        *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size"),
+        *("statistics", "wanted"),
     )
 
     form: Form
@@ -312,12 +301,27 @@ class _Asked:
     wanted: tuple[str, ...]
     size: int
 
-    def __init__(self, request: InferRequest, done: Done) -> None:
+    def __init__(self, request: InferRequest, done: Done, statistics: Statistics) -> None:
+        super().__init__()
         self.began = perf_counter()
-        self.request, self.done = request, done
+        self.request, self.done, self.statistics = request, done, statistics
         self.sent = request.inputs
         self.key: bytes | None = None
         self.cache = "off"
+
+    def take(self, result: Result) -> None:
+        """Here is its answer."""
+        seconds = perf_counter() - self.began
+        if isinstance(result, InferenceError):
+            self.statistics.failed.add(seconds)
+            self.done(result)
+            return
+        self.statistics.requests.add(seconds)
+        names = self.form.signature.output_names
+        outputs = dict(zip(names, result, strict=True))
+        if self.wanted is not names:
+            outputs = {name: outputs[name] for name in self.wanted}
+        self.done(InferResponse(outputs, self.cache))
 
 
 def _settle(future: asyncio.Future[InferResponse], result: InferResponse | InferenceError) -> None:
@@ -327,7 +331,3 @@ def _settle(future: asyncio.Future[InferResponse], result: InferResponse | Infer
         future.set_exception(result)
     else:
         future.set_result(result)
-
-
-def _nothing() -> None:
-    """Leave what is over."""

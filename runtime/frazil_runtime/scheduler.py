@@ -101,8 +101,12 @@ class Scheduler(Generic[ItemT]):
         """Put it where it belongs, without asking."""
         item.key = (self._key(item.arrived, item.cost, item.priority), item.serial)
         entry = (item.key, item)
-        bisect.insort(self._line, entry)
-        bisect.insort(self._groups.setdefault(item.group, []), entry)
+        _put(self._line, entry)
+        group = self._groups.get(item.group)
+        if group is None:
+            self._groups[item.group] = [entry]
+        else:
+            _put(group, entry)
         self.work += item.cost
         item.waiting = True
 
@@ -131,6 +135,13 @@ class Scheduler(Generic[ItemT]):
         else:
             size = 0.0 if priority == _HIGHEST else 1.0
         return arrived + rules.aging_seconds * size
+
+
+def _put(entries: Entries[ItemT], entry: tuple[tuple[float, int], ItemT]) -> None:
+    if not entries or entry > entries[-1]:
+        entries.append(entry)
+    else:
+        bisect.insort(entries, entry)
 
 
 def _take(entries: Entries[ItemT], item: ItemT) -> None:
