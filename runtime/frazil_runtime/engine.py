@@ -143,14 +143,14 @@ class Engine:
         InferenceError at once where it would be refused anyway: there are too many bytes, or too
         much work is waiting.
         """
-        size = max(LEAST_BYTES, size or 0)
+        size = size if size and size > LEAST_BYTES else LEAST_BYTES
         if self.bytes + size > self.policy.max_bytes and self.bytes:
             raise InferenceError(
                 Code.RESOURCE_EXHAUSTED,
                 f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
                 retry_after=self.dispatcher.refusal().retry_after,
             )
-        if self.dispatcher.would_refuse(self._hosted[model]):
+        if self.dispatcher.scheduler.work and self.dispatcher.would_refuse(self._hosted[model]):
             raise self.dispatcher.refusal()
         self.bytes += size
         return size
