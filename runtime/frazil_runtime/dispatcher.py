@@ -20,6 +20,7 @@ from frazil_runtime.costs import Costs
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.logs import log
+from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Watchdog, Workers
 
@@ -45,6 +46,7 @@ class Dispatcher:
         self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
+        self._pace = Pace(slots)
         self._workers, self._watchdog = Workers(slots), Watchdog()
         self._delay = batching.max_delay_milliseconds / 1000
         self._endless = endless_seconds
@@ -78,6 +80,8 @@ class Dispatcher:
         job.arrived, job.left = self._clock(), job.rows
         job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
+        if not self.scheduler.work:
+            self._pace.begin(job.arrived)
         piece = self._piece(job, 0, job.rows, self._group(job))
         for leaving in self.scheduler.admit(piece, self.running):
             self._end(leaving.job, self.refusal())
@@ -220,6 +224,8 @@ class Dispatcher:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
+        self._pace.work_off(self._clock(), run.expected)
+        self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
         if run.parts[0].piece.again:  # as are all, or none
             self._seconds_again += outcome.wall

@@ -55,7 +55,7 @@ class Scheduler(Generic[ItemT]):
     def __init__(self, rules: Rules, slots: int) -> None:
         self.rules = rules
         self.work = 0.0  # seconds of session time of all that waits
-        self._slots = slots
+        self.rate = float(slots)  # seconds of session time that are worked off in one second
         self._line: Entries[ItemT] = []
         self._groups: dict[Hashable, Entries[ItemT]] = {}
 
@@ -75,7 +75,7 @@ class Scheduler(Generic[ItemT]):
 
     def wait(self, running: float) -> float:
         """Seconds that the last in line waits; ``running``: what is left of the runs under way."""
-        return (self.work + running) / self._slots
+        return (self.work + running) / self.rate
 
     def would_refuse(self, arrived: float, cost: float, running: float, priority: int = 0) -> bool:
         """Whether a request that cost so much and came now would be refused."""
@@ -90,7 +90,7 @@ class Scheduler(Generic[ItemT]):
         All work but the last one's own is ahead of the last one, and less of anybody else.
         """
         self.add(item)
-        limit = self.rules.max_wait_seconds * self._slots - running
+        limit = self.rules.max_wait_seconds * self.rate - running
         leaving = []
         while self._line and self.work - (last := self._line[-1][1]).cost > limit:
             self.remove(last)
