@@ -14,29 +14,29 @@ def test_at_first_every_slot_is_believed_to_have_a_core() -> None:
 @pytest.mark.parametrize(
     ("worked", "rate"),
     [
-        pytest.param(0.2, 2.0, id="as many seconds as there are slots"),
-        pytest.param(0.1, 1.5, id="half as many: it falls half of the way at once"),
-        pytest.param(0.9, 2.0, id="more than can be: runs that were expected to be longer"),
+        pytest.param(0.5, 2.0, id="as many seconds as there are slots"),
+        pytest.param(0.25, 1.5, id="half as many: it falls half of the way at once"),
+        pytest.param(2.0, 2.0, id="more than can be: runs that were expected to be longer"),
         pytest.param(0.0, 1 + LEAST, id="nothing at all: not to be believed quite"),
     ],
 )
 def test_after_one_window(worked: float, rate: float) -> None:
     pace = Pace(2)
     pace.begin(5.0)
-    pace.work_off(5.1, worked)
+    pace.work_off(5.25, worked)
     assert pace.rate == pytest.approx(rate)
 
 
 def test_it_falls_soon_and_rises_late() -> None:
     pace = Pace(2)
     pace.begin(0.0)
-    for tenth in range(1, 11):
-        pace.work_off(tenth / 10, 0.1)
+    for quarter in range(1, 11):
+        pace.work_off(quarter / 4, 0.25)
     assert pace.rate == pytest.approx(1.0, abs=0.01)
-    pace.work_off(1.1, 0.2)
+    pace.work_off(11 / 4, 0.5)
     assert 1.0 < pace.rate < 1.1
-    for tenth in range(12, 111):
-        pace.work_off(tenth / 10, 0.2)
+    for quarter in range(12, 111):
+        pace.work_off(quarter / 4, 0.5)
     assert pace.rate == pytest.approx(2.0, abs=0.02)
 
 
@@ -51,5 +51,5 @@ def test_a_time_in_which_nothing_waited_tells_nothing() -> None:
     pace = Pace(1)
     pace.begin(0.0)
     pace.begin(100.0)
-    pace.work_off(100.1, 0.1)
-    assert pace.rate == pytest.approx(1.0)
+    pace.work_off(100.25, 0.25)
+    assert pace.rate == 1
