@@ -105,12 +105,14 @@ class Dispatcher:
             retry_after=max(1.0, wait) * random.uniform(1.0, 2.0),  # noqa: S311 - no secret
         )
 
-    def would_refuse(self, hosted: Hosted) -> bool:
-        """Whether the least request of this model would be refused now."""
+    def would_refuse(self, hosted: Hosted, coming: int) -> bool:
+        """Whether the least request of this model would be refused now, after so many that are
+        coming in already."""
         if not self.scheduler:
             return False
         cost = self.costs.least(hosted.name, hosted.manifest.default_signature)
-        return self.scheduler.would_refuse(self._clock(), cost, self.running)
+        ahead = self.running + coming * cost
+        return self.scheduler.would_refuse(self._clock(), cost, ahead)
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""

@@ -92,6 +92,7 @@ class Engine:
         self._hosted: dict[str, Hosted] = {}
         self._inputs: list[Resolves] = []
         self.bytes = 0  # of requests that are being received, wait or run
+        self.coming = 0  # requests that are being received
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
 
@@ -150,13 +151,19 @@ class Engine:
                 f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
                 retry_after=self.dispatcher.refusal().retry_after,
             )
-        if self.dispatcher.scheduler.work and self.dispatcher.would_refuse(self._hosted[model]):
+        waits = self.dispatcher.scheduler.work
+        if waits and self.dispatcher.would_refuse(self._hosted[model], self.coming):
             raise self.dispatcher.refusal()
         self.bytes += size
+        self.coming += 1
         return size
 
+    def arrived(self) -> None:
+        """A request that was admitted has come whole, or will not: it is on its way no longer."""
+        self.coming -= 1
+
     def release(self, size: int) -> None:
-        """A request has its answer, or wants none any more: it counts no longer."""
+        """A request has its answer, or wants none any more: its bytes count no longer."""
         self.bytes -= size
 
     async def hashed(self, work: Callable[[], bytes]) -> bytes:

@@ -15,6 +15,9 @@ class Admission(Protocol):
         is no room, RESOURCE_EXHAUSTED with its ``retry_after``, and the body is never asked for.
         """
 
+    def arrived(self) -> None:
+        """A request that was admitted has come whole, or will not come."""
+
     def release(self, size: int) -> None:
         """The request has its answer, or wants none any more."""
 
@@ -25,6 +28,9 @@ class AdmitAll:
     def admit(self, model: str, content_length: int | None) -> int:
         """Always room."""
         return 0
+
+    def arrived(self) -> None:
+        """Nobody counts."""
 
     def release(self, size: int) -> None:
         """Nothing is kept."""
