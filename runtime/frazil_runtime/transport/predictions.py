@@ -123,7 +123,9 @@ class Prediction(Generic[C]):
         leave = self._of.served.engine.start(asked.applied(call.request), self._finish)
         if leave is None:
             exchange.run(self._infer(call))
-        else:
+        elif (
+            exchange.leave is None
+        ):  # else it was answered at once, and the answer is being written
             exchange.leave = leave
 
     def ended(self, outcome: str) -> None:
@@ -136,7 +138,7 @@ class Prediction(Generic[C]):
         of.shared.metrics.observe(name, protocol, signature, outcome, seconds)
 
     def _finish(self, result: InferResponse | InferenceError) -> None:
-        """Whatever goes wrong here must not harm who calls it: the engine's turn is others', too."""
+        """Whatever goes wrong must not harm who calls this: the engine's turn is others', too."""
         exchange = self._exchange
         try:
             if isinstance(result, InferenceError):
