@@ -81,11 +81,13 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, app: App, terms: Terms, clients: Clients) -> None:
+    def __init__(
+        self, app: App, terms: Terms, clients: Clients, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.parser = Parser(self)
         self.url, self.headers = b"", list[tuple[bytes, bytes]]()
         self._app, self._terms, self._clients = app, terms, clients
-        self._deadline = Deadline(asyncio.get_running_loop())
+        self._loop, self._deadline = loop, Deadline(loop)
         self._line = deque[Exchange]()  # in the order in which they are to be answered
         self._coming: Exchange | None = None  # the last of them, until it is whole
         self._in_head = False
@@ -184,9 +186,9 @@ class Connection(asyncio.Protocol):
         exchange = self._coming
         if exchange is None:
             exchange = Exchange("", "", {}, self._app.limits, self._go_on)
+            exchange.whole = True  # a body that is broken off is on its way, and is lingered for
             self._line.append(exchange)
-        self._in_head, self._coming = False, None
-        exchange.whole, exchange.keeps = True, False
+        self._in_head, self._coming, exchange.keeps = False, None, False
         cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
         if isinstance(cause, HttpParserError):
             exchange.refuse(invalid(f"what was sent cannot be read as HTTP/1.1: {cause}"))
@@ -233,7 +235,7 @@ class Connection(asyncio.Protocol):
         if exchange.expects and not exchange.size:
             exchange.expects = False
             self.transport.write(CONTINUE)
-        now, limits = asyncio.get_running_loop().time(), exchange.limits
+        now, limits = self._loop.time(), exchange.limits
         exchange.started = exchange.started or now
         passed = now - exchange.started
         # While the process drains no byte buys time, so that its end is near.
