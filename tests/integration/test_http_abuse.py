@@ -16,8 +16,8 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
+from frazil_runtime.transport.limits import Limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 

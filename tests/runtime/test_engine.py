@@ -354,12 +354,15 @@ async def test_too_many_bytes_are_refused_before_they_are_read(
     engine: Engine, model: ModelEngine
 ) -> None:
     engine.follow(replace(POLICY, max_bytes=10_000))
-    with engine.reserve("m", 100_000):  # alone, anything may come
-        with pytest.raises(InferenceError) as caught, engine.reserve("m", 1):
-            pass
-        assert caught.value.code is Code.RESOURCE_EXHAUSTED
-    with engine.reserve("m", 5_000), engine.reserve("m", None):
-        assert engine.bytes > 5_000
+    alone = engine.admit("m", 100_000)  # alone, anything may come
+    with pytest.raises(InferenceError) as caught:
+        engine.admit("m", 1)
+    assert caught.value.code is Code.RESOURCE_EXHAUSTED
+    engine.release(alone)
+    kept = [engine.admit("m", 5_000), engine.admit("m", None)]
+    assert engine.bytes > 5_000
+    for size in kept:
+        engine.release(size)
     assert engine.bytes == 0
 
 

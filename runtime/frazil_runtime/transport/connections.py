@@ -236,7 +236,8 @@ class Connection(asyncio.Protocol):
             exchange.expects = False
             self.transport.write(CONTINUE)
         now, limits = self._loop.time(), exchange.limits
-        exchange.started = exchange.started or now
+        if exchange.started is None:
+            exchange.started = now
         passed = now - exchange.started
         # While the process drains no byte buys time, so that its end is near.
         size = 0 if self._app.draining else exchange.size

@@ -71,7 +71,7 @@ class Exchange:
         self.method, self.path, self.headers, self.limits = method, path, headers, limits
         self.length = _content_length(headers)
         self.size = 0  # bytes of the body so far
-        self.started = 0.0  # when the body began to come, where it did not come at once
+        self.started: float | None = None  # when the body began, if not at once
         self.whole = False  # the body has come to its end
         self.expects = headers.get(b"expect", b"").lower() == b"100-continue"
         self.keeps = True  # the client would like to go on with this connection

@@ -76,6 +76,7 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
         PROTOCOL,
         partial(_decode, served),
         partial(open_inference.encode, model=model.name, version=model.version),
+        binary=True,
     )
     metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
     config = constant(Answer.of_record(descriptions.open_inference_config(model)))

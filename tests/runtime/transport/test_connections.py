@@ -174,8 +174,10 @@ HOST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
 GARBAGE: dict[str, bytes] = {
     "no HTTP at all": b"\x16\x03\x01\r\n\r\n",
     "two lengths": HOST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-    "a length and chunks": HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunks and a length": HOST + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+    "a length and chunks": HOST
+    + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": HOST
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
     "a length with a sign": HOST + b"Content-Length: +1\r\n\r\nx",
     "a length that overflows": HOST + b"Content-Length: 99999999999999999999\r\n\r\nx",
     "a coding that is none": HOST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",

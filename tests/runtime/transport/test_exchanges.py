@@ -169,7 +169,9 @@ async def test_work_for_a_client_that_is_gone_is_cancelled() -> None:
     assert (seen.exchange.answer, seen.outcomes) == (None, ["CANCELLED"])
 
 
-@pytest.mark.parametrize("handler", [Plain(lambda _: YES), constant(YES)], ids=["plain", "constant"])
+@pytest.mark.parametrize(
+    "handler", [Plain(lambda _: YES), constant(YES)], ids=["plain", "constant"]
+)
 def test_what_needs_no_body_is_answered_before_it_comes(handler: Plain) -> None:
     exchange = Seen(content_length="10").exchange
     handler.admit(exchange)
