@@ -86,7 +86,7 @@ def test_who_stumbles_over_its_result_harms_nobody(
         airport.flight.join(None, airport.done(name))
         airport.flight.join(None, stumble)
     airport.flight.land(RESULT)
-    assert airport.given == dict.fromkeys("abc", [RESULT])
+    assert airport.given == {name: [RESULT] for name in "abc"}
     assert caplog.text.count("a result could not be given") == 3
 
 
