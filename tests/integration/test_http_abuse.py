@@ -16,8 +16,8 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
+from frazil_runtime.transport.limits import Limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -278,7 +278,7 @@ async def test_who_ends_the_connection_and_asks_for_another_protocol_is_answered
 
 
 async def test_thousands_who_ask_for_another_protocol_at_once_are_answered(site: Site) -> None:
-    request = b"GET /v2 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    request = b"GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
     async with site.connect() as client:
         client.writer.write(request * 3000)
         assert {(await client.reply()).status for _ in range(3000)} == {200}

@@ -9,7 +9,7 @@ from frazil_runtime.contract import LIVE_PATH, METRICS_PATH, POLICY_PATH, READY_
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import CONTENT_TYPE, Metrics
 from frazil_runtime.policies import Policies, is_authorized
-from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
+from frazil_runtime.transport.exchanges import Answer, Begin, Exchange, nothing
 from frazil_runtime.transport.limits import Limits
 
 POLICY_LIMITS: Final = Limits(bytes=64 * 1024, seconds=5.0)
@@ -35,14 +35,15 @@ class AdminApp:
 
     def admit(self, exchange: Exchange) -> Begin:
         """A policy only from who may give one; what is asked of anybody else needs no body."""
-        offers = (exchange.method, exchange.path) == ("POST", POLICY_PATH)
-        if offers and not self._authorized(exchange):
+        if (exchange.method, exchange.path) == ("POST", POLICY_PATH):
+            if self._authorized(exchange):
+                return lambda: exchange.respond(self._offer(exchange.body))
             exchange.respond(_text(401, "a policy is taken from who has the token\n"))
-        elif not offers and exchange.path == READY_PATH:
+        elif exchange.path == READY_PATH:
             return lambda: exchange.run(self._ready())
-        elif not offers:
-            return lambda: exchange.respond(self._answer(exchange.path))
-        return lambda: exchange.respond(self._offer(exchange.body))
+        else:
+            exchange.respond(self._answer(exchange.path))
+        return nothing
 
     def _answer(self, path: str) -> Answer:
         if path == LIVE_PATH:

@@ -11,13 +11,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Protocol
-from urllib.parse import unquote
 
-from httptools import HttpParserError, parse_url
+from httptools import HttpParserCallbackError, HttpParserError
 
 from frazil_runtime.errors import InferenceError, invalid
+from frazil_runtime.transport import heads
 from frazil_runtime.transport.deadlines import Deadline
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.limits import Limits, too_slow
@@ -33,7 +32,8 @@ SPREAD: Final = 0.2
 # the side that closes first must not be the one that cannot know whether a request is on its way.
 KEEP_ALIVE: Final = 75.0
 HEAD_SECONDS: Final = 10.0  # for a request's line and headers, from the connection's start on
-# Beyond the read in which the head begins: what else has come with it is another request's.
+# Of a head, or of what is in a body besides its contents. Beyond the read in which it begins: what
+# else has come with it is another request's.
 HEAD_BYTES: Final = 64 * 1024
 STALL_SECONDS: Final = 30.0  # in which a client must take something of an answer that waits for it
 
@@ -81,15 +81,17 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, app: App, terms: Terms, clients: Clients) -> None:
+    def __init__(
+        self, app: App, terms: Terms, clients: Clients, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.parser = Parser(self)
         self.url, self.headers = b"", list[tuple[bytes, bytes]]()
         self._app, self._terms, self._clients = app, terms, clients
-        self._deadline = Deadline(asyncio.get_running_loop())
+        self._loop, self._deadline = loop, Deadline(loop)
         self._line = deque[Exchange]()  # in the order in which they are to be answered
         self._coming: Exchange | None = None  # the last of them, until it is whole
         self._in_head = False
-        self._head_bytes = 0
+        self._overhead = 0  # bytes, since a head began or some of a body came
         self._stopping = False  # the next answer is the last
         self._done = False  # the last answer has been sent
         self._deaf = False  # nothing more is read
@@ -100,9 +102,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it can be written to
         """Draw the connection's lifetime."""
         self.transport = transport
-        self._clients.add(self)
         self._expires = self._terms.clock() + self._terms.lifetime()
         self._deadline.set(self._terms.head_seconds, transport.abort)
+        self._clients.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who work for this client."""
@@ -112,37 +114,41 @@ class Connection(asyncio.Protocol):
         for exchange in self._line:
             exchange.gone()
 
+    def eof_received(self) -> None:
+        """Who says no more does not listen any more: one cannot tell, and few do."""
+        self._close()
+
     def stop(self) -> None:
         """Finish what has been asked, and end."""
         self._stopping = True
-        if not self._line:
+        if not self._line and not self._done:
             self._close()
 
     # What comes.
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer what can be answered, and bound the time of what has not come whole."""
+        """Parse, answer what can be answered, and bound what has not come whole."""
         if self._deaf:
             return
-        in_head = self._in_head
-        self._head_bytes += len(data)
+        self._overhead += len(data)
         try:
             self.parser.feed_data(data)
-        except HttpParserError:
-            self._refuse_garbage()
+        except HttpParserError as error:
+            self._refuse_garbage(error)
         self._go_on()
         if self._done:
-            if self._coming is None:
+            if not self._deaf and (self._coming is None or self._overhead > HEAD_BYTES):
                 self._close()
-        elif self._in_head:
-            self._bound_head(begins=not in_head)
-        elif self._coming is not None:
-            self._bound_body(self._coming)
+        elif self._in_head or self._coming is not None:
+            if self._overhead > HEAD_BYTES:
+                self.transport.abort()
+            elif not self._overhead and self._in_head and not self._line:
+                self._expect_more()
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
         self._in_head = True
-        self._head_bytes = 0
+        self._overhead = 0
         self.url, self.headers = b"", []
 
     def on_url(self, url: bytes) -> None:
@@ -150,23 +156,22 @@ class Connection(asyncio.Protocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One line of the head."""
-        self.headers.append((name.lower(), value))
+        """One line of the head; what follows a body is of no use."""
+        if self._in_head:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
-        parser = self.parser
-        if parser.should_upgrade():
+        if self.parser.should_upgrade():
             return
+        exchange = heads.read(self.parser, self.url, self.headers, self._app.limits, self._go_on)
         self._in_head = False
-        method, path = parser.get_method().decode("ascii"), _path(self.url)
-        exchange = Exchange(method, path, dict(self.headers), self._app.limits, self._go_on)
-        exchange.keeps = parser.should_keep_alive() and parser.get_http_version() != "1.0"
         self._line.append(exchange)
         self._coming = exchange
 
     def on_body(self, chunk: bytes) -> None:
         """Some of the request's body."""
+        self._overhead = 0
         if self._coming is not None:
             self._coming.take(chunk)
 
@@ -176,30 +181,19 @@ class Connection(asyncio.Protocol):
             self._coming.whole = True
             self._coming = None
 
-    def _refuse_garbage(self) -> None:
+    def _refuse_garbage(self, error: HttpParserError) -> None:
         self._deaf = True
         exchange = self._coming
         if exchange is None:
             exchange = Exchange("", "", {}, self._app.limits, self._go_on)
+            exchange.whole = True  # a body that is broken off is on its way, and is lingered for
             self._line.append(exchange)
-        self._in_head, self._coming = False, None
-        exchange.whole, exchange.keeps = True, False
-        exchange.refuse(invalid("what was sent cannot be read as HTTP/1.1"))
-
-    def _bound_head(self, *, begins: bool) -> None:
-        if self._head_bytes > HEAD_BYTES:
-            self.transport.abort()
-        elif begins:
-            self._deadline.set(self._terms.head_seconds, self.transport.abort)
-
-    def _bound_body(self, exchange: Exchange) -> None:
-        now, limits = asyncio.get_running_loop().time(), exchange.limits
-        exchange.started = exchange.started or now
-        passed = now - exchange.started
-        # While the process drains no byte buys time, so that its end is near.
-        size = 0 if self._app.draining else exchange.size
-        left = limits.patience(passed, size) - passed
-        self._deadline.set(left, lambda: exchange.refuse(too_slow(exchange.size)))
+        self._in_head, self._coming, exchange.keeps = False, None, False
+        cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
+        if isinstance(cause, HttpParserError):
+            exchange.refuse(invalid(f"what was sent cannot be read as HTTP/1.1: {cause}"))
+        else:
+            exchange.fail(cause or error)
 
     # What goes.
 
@@ -216,16 +210,18 @@ class Connection(asyncio.Protocol):
                 break
             self._send(first, first.answer)
         self._busy = False
-        self._wait(len(self._line) > 1 or self._stalled)
+        self._wait(self._stalled or (len(self._line) > 1 and not self._deaf))
 
     def _work_at(self, exchange: Exchange) -> None:
         try:
             if exchange.begin is None:
                 exchange.begin = self._app.admit(exchange)
+                if exchange.answer is not None:
+                    return
             exchange.check_size()
             if not exchange.whole:
-                self._ask_for(exchange)
-            elif not exchange.begun and exchange.answer is None:
+                self._expect_body(exchange)
+            elif not exchange.begun:
                 exchange.begun = True
                 self._deadline.clear()
                 exchange.begin()
@@ -234,20 +230,34 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             exchange.fail(error)
 
-    def _ask_for(self, exchange: Exchange) -> None:
-        """Some clients send no body before they are told to."""
+    def _expect_body(self, exchange: Exchange) -> None:
+        """Bound its time; some clients send none before they are told to."""
         if exchange.expects and not exchange.size:
             exchange.expects = False
             self.transport.write(CONTINUE)
+        now, limits = self._loop.time(), exchange.limits
+        if exchange.started is None:
+            exchange.started = now
+        passed = now - exchange.started
+        # While the process drains no byte buys time, so that its end is near.
+        size = 0 if self._app.draining else exchange.size
+        left = limits.patience(passed, size) - passed
+        self._deadline.set(left, lambda: exchange.refuse(too_slow(exchange.size)))
+
+    def _expect_more(self) -> None:
+        """Bound the time until the next request, of its head, or of what nobody wants any more."""
+        terms = self._terms
+        if self._done:
+            self._deadline.set(self._app.limits.linger_seconds, self._close)
+        elif self._in_head:
+            self._deadline.set(terms.head_seconds, self.transport.abort)
+        else:
+            self._deadline.set(terms.keep_alive_seconds, self._close)
 
     def _send(self, exchange: Exchange, answer: Answer) -> None:
         self._line.popleft()
         self._done = last = self._is_last(exchange)
-        if not exchange.whole:
-            # Closing over unread data would take the answer along.
-            self._deadline.set(exchange.limits.linger_seconds, self._close)
-        elif not self._in_head:
-            self._deadline.set(self._terms.keep_alive_seconds, self._close)
+        self._expect_more()
         headers = (*answer.headers, *exchange.further)
         start = head(answer.status, headers, len(answer.body), last=last)
         body = b"" if exchange.method == "HEAD" else answer.body
@@ -256,6 +266,13 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.writelines((start, body))
         if last and exchange.whole:
+            self._end()
+
+    def _end(self) -> None:
+        """Close, but not over what has not been read: that would take the answers along."""
+        if self._line:
+            self._deaf = True
+        else:
             self._close()
 
     def _is_last(self, exchange: Exchange) -> bool:
@@ -265,12 +282,14 @@ class Connection(asyncio.Protocol):
         return self._terms.clock() >= self._expires
 
     def _close(self) -> None:
+        """Close once everything has been taken."""
         self._deaf = self._done = True
         self.transport.close()
+        self._expect_taking()
 
     def _wait(self, waiting: bool) -> None:
         """Read nothing more while there is more than enough to do."""
-        if waiting is not self._waiting and not self._deaf:
+        if waiting is not self._waiting and not self.transport.is_closing():
             self._waiting = waiting
             if waiting:
                 self.transport.pause_reading()
@@ -287,7 +306,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has taken nearly all."""
         self._stalled = False
-        self._deadline.set(self._terms.keep_alive_seconds, self._close)
+        self._expect_more()
         self._go_on()
 
     def _expect_taking(self) -> None:
@@ -307,10 +326,13 @@ class Clients:
     def __init__(self) -> None:
         self._connections: set[Connection] = set()
         self._none = asyncio.Event()
+        self._stopping = False
 
     def add(self, connection: Connection) -> None:
-        """One more."""
+        """One more; where it was accepted a moment too late, it is told so."""
         self._connections.add(connection)
+        if self._stopping:
+            connection.stop()
 
     def discard(self, connection: Connection) -> None:
         """One less."""
@@ -320,15 +342,9 @@ class Clients:
 
     async def stop(self) -> None:
         """End the idle ones now, and wait until the others have been answered."""
+        self._stopping = True
         for connection in list(self._connections):
             connection.stop()
         while self._connections:
             self._none.clear()
             await self._none.wait()
-
-
-@lru_cache(maxsize=1024)
-def _path(url: bytes) -> str:
-    """The path of a request's target, decoded. HttpParserError, UnicodeDecodeError: it has none."""
-    path: bytes = parse_url(url).path or b"/"
-    return unquote(path.decode("ascii"))

@@ -15,10 +15,11 @@ class Deadline:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._due, self._then = math.inf, lambda: None
+        self._due = math.inf
+        self._then: Callable[[], object] = self.clear
         self._timer: asyncio.TimerHandle | None = None
 
-    def set(self, seconds: float, then: Callable[[], None]) -> None:
+    def set(self, seconds: float, then: Callable[[], object]) -> None:
         """Call ``then`` in so many seconds, and nothing that it was set to before."""
         self._due, self._then = self._loop.time() + seconds, then
         if self._timer is None or self._due < self._timer.when():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, Protocol
 
 from frazil_runtime.errors import Code, InferenceError
@@ -14,6 +15,7 @@ from frazil_runtime.transport.limits import Limits, too_large
 
 JSON: Final = (b"content-type", b"application/json")
 OK: Final = "OK"  # the outcome of what succeeded; any other is the name of a Code
+SHORT_BYTES: Final = 64 * 1024  # of a body that is read without asking for room
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -69,7 +71,7 @@ class Exchange:
         self.method, self.path, self.headers, self.limits = method, path, headers, limits
         self.length = _content_length(headers)
         self.size = 0  # bytes of the body so far
-        self.started = 0.0  # when the body began to come, where it did not come at once
+        self.started: float | None = None  # when the body began, if not at once
         self.whole = False  # the body has come to its end
         self.expects = headers.get(b"expect", b"").lower() == b"100-continue"
         self.keeps = True  # the client would like to go on with this connection
@@ -161,24 +163,29 @@ class Handler(Protocol):
 Methods = Mapping[str, Handler]
 
 
+def nothing() -> None:
+    """Begins what has been answered."""
+
+
 class Plain:
-    """Makes an answer at once; InferenceError is one, too."""
+    """Makes an answer at once, whatever the body may be; InferenceError is one, too."""
 
     def __init__(self, make: Callable[[Exchange], Answer]) -> None:
         self._make = make
 
     def admit(self, exchange: Exchange) -> Begin:
-        """Anybody may come in."""
-        return lambda: exchange.respond(self._make(exchange))
+        """Nobody needs to come in."""
+        exchange.respond(self._make(exchange))
+        return nothing
 
 
-class Early(Plain):
-    """Makes an answer at once, whatever the body may be."""
+class Short(Plain):
+    """Makes an answer of a body that is short, and so needs no room."""
 
     def admit(self, exchange: Exchange) -> Begin:
-        """Nobody may come in."""
-        exchange.respond(self._make(exchange))
-        return lambda: None
+        """Anybody may come in."""
+        exchange.limits = replace(exchange.limits, bytes=SHORT_BYTES)
+        return lambda: exchange.respond(self._make(exchange))
 
 
 def constant(answer: Answer) -> Plain:

@@ -12,7 +12,7 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
 from frazil_runtime.transport.admission import Admission, AdmitAll
-from frazil_runtime.transport.exchanges import Begin, Early, Exchange, Handler, Headers
+from frazil_runtime.transport.exchanges import Begin, Exchange, Handler, Headers, Plain
 from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.predictions import Predictions
 from frazil_runtime.transport.routes import make_routes, no_such_path, wrong_method
@@ -47,7 +47,7 @@ class HttpApp:
         self._headers = {
             path: _revision(route.model or only) for path, route in self._routes.items()
         }
-        self._no_path = Early(partial(no_such_path, models))
+        self._no_path = Plain(partial(no_such_path, models))
         self._no_model = _revision(only)
 
     @property
@@ -77,7 +77,7 @@ class HttpApp:
             return self._no_path
         method = "GET" if exchange.method == "HEAD" else exchange.method
         found = route.methods.get(method)
-        return found or Early(partial(wrong_method, route.methods))
+        return found or Plain(partial(wrong_method, route.methods))
 
 
 def _revision(model: ModelInfo | None) -> Headers:

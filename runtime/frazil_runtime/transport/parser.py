@@ -47,7 +47,7 @@ class Parser(HttpRequestParser):
     def _head(self) -> bytes:
         """The head that has just been parsed, without what asks for another protocol."""
         if self.get_method() == b"CONNECT":
-            raise HttpParserError("a tunnel is no header that could be left out")
+            raise HttpParserError("CONNECT asks for a tunnel")
         version = self.get_http_version().encode()
         lines = [b"%s %s HTTP/%s" % (self.get_method(), self._connection.url, version)]
         lines += [

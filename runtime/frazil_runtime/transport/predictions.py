@@ -45,13 +45,14 @@ C = TypeVar("C", bound=Call)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics.
 
-    A body may be a document followed by binary data: beside it goes the number of bytes of the
-    document, None where it is all document.
+    Where ``binary``, a body may be a document followed by binary data: beside it goes the number of
+    bytes of the document, None where it is all document.
     """
 
     protocol: str
     decode: Callable[[bytes, int | None], C]
     encode: Callable[[C, Mapping[str, Array]], tuple[bytes, int | None]]
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,16 @@ class Predicts(Generic[C]):
 class Prediction(Generic[C]):
     """One prediction: every way it ends is counted, and its room is given back."""
 
-    __slots__ = ("_asked", "_call", "_exchange", "_held", "_of", "_started")
+    __slots__ = ("_asked", "_call", "_exchange", "_held", "_of", "_signature", "_started")
+
+    _call: C  # once it has been decoded
 
     def __init__(self, of: Predicts[C], exchange: Exchange) -> None:
         self._of, self._exchange = of, exchange
         self._started = perf_counter()
         self._asked = options.NONE
         self._held = 0
-        self._call: C | None = None
+        self._signature = ""
 
     def admit(self) -> None:
         """Room first, then the body, then what it says."""
@@ -116,27 +119,28 @@ class Prediction(Generic[C]):
     def begin(self) -> None:
         """Answer without a task where that can be done, which costs much less."""
         exchange, asked = self._exchange, self._asked
-        if asked.body or _size_to_read(exchange, asked) > _INLINE_BYTES:
+        if asked.body or self._size_to_read() > _INLINE_BYTES:
             exchange.run(self._answer())
             return
-        call = self._call = self._of.codec.decode(exchange.body, asked.json_bytes)
+        call = self._of.codec.decode(exchange.body, asked.json_bytes)
+        self._call, self._signature = call, call.request.signature
         leave = self._of.served.engine.start(asked.applied(call.request), self._finish)
         if leave is None:
             exchange.run(self._infer(call))
-        else:
+        elif exchange.leave is None:
+            # Else it has been answered within ``start``, and what is left is to write the answer.
             exchange.leave = leave
 
     def ended(self, outcome: str) -> None:
         """Count it, and give its room back."""
         of = self._of
         of.shared.admission.release(self._held)
-        signature = "" if self._call is None else self._call.request.signature
         seconds = perf_counter() - self._started
         name, protocol = of.served.info.name, of.codec.protocol
-        of.shared.metrics.observe(name, protocol, signature, outcome, seconds)
+        of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
 
     def _finish(self, result: InferResponse | InferenceError) -> None:
-        """Whatever goes wrong here must not harm who calls it: the engine's turn is others', too."""
+        """Whatever goes wrong must not harm who calls this: the engine's turn is others', too."""
         exchange = self._exchange
         try:
             if isinstance(result, InferenceError):
@@ -150,8 +154,12 @@ class Prediction(Generic[C]):
         except Exception as error:
             exchange.fail(error)
 
+    def _size_to_read(self) -> int:
+        """How many bytes are read one by one: binary data is not."""
+        document = self._asked.json_bytes if self._of.codec.binary else None
+        return self._exchange.size if document is None else document
+
     def _written(self, response: InferResponse) -> Answer:
-        assert self._call is not None  # or it had not been inferred
         body, json_bytes = self._of.codec.encode(self._call, response.outputs)
         return Answer(200, body, _headers(response.cache, json_bytes))
 
@@ -165,7 +173,7 @@ class Prediction(Generic[C]):
             call = await shared.run_on_thread(_inflated, codec, body, asked, limit)
         else:
             call = await shared.run_on_thread(codec.decode, body, asked.json_bytes)
-        self._call = call
+        self._call, self._signature = call, call.request.signature
         return await self._infer(call)
 
     async def _infer(self, call: C) -> Answer:
@@ -185,11 +193,6 @@ class Prediction(Generic[C]):
 
 def _inflated(codec: Codec[C], body: bytes, asked: Options, limit: int) -> C:
     return codec.decode(encodings.inflate(body, asked.body, limit), asked.json_bytes)
-
-
-def _size_to_read(exchange: Exchange, asked: Options) -> int:
-    """How many bytes are read one by one: binary data is not."""
-    return exchange.size if asked.json_bytes is None else asked.json_bytes
 
 
 def _size(response: InferResponse) -> int:

@@ -25,9 +25,9 @@ async def serving(
 
     At the end: stop listening, close idle connections, finish what is in flight.
     """
-    clients = Clients()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: connection(app, terms, clients), sock=listener, backlog=BACKLOG
+    clients, loop = Clients(), asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: connection(app, terms, clients, loop), sock=listener, backlog=BACKLOG
     )
     try:
         yield

@@ -15,7 +15,7 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
-from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, constant
+from frazil_runtime.transport.exchanges import Answer, Exchange, Handler, Methods, Plain, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 
 PROTOCOL: Final = "tensorflow-serving"
@@ -43,7 +43,7 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
     """A model's paths, by its name alone, by its version and by its label."""
     model = served.info
     metadata = constant(Answer.of_record(descriptions.tf_serving_metadata(model)))
-    calls = {
+    calls: dict[str, Handler] = {
         "predict": predictions.of(served, _predict(model.manifest)),
         "classify": predictions.of(served, _of(model.manifest, Method.CLASSIFY)),
         "regress": predictions.of(served, _of(model.manifest, Method.REGRESS)),

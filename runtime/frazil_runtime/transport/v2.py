@@ -11,7 +11,7 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
-from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, constant
+from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, Short, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 
 PROTOCOL: Final = "open-inference"
@@ -65,7 +65,7 @@ def of_server(models: Models, lifecycle: Lifecycle) -> dict[str, Methods]:
         "/v2/health/ready": {"GET": Plain(ready)},
         "/v2/models": {"GET": constant(Answer.of_record({"models": list(models)}))},
         "/v2/models/stats": {"GET": Plain(statistics)},
-        "/v2/repository/index": {"POST": Plain(index)},
+        "/v2/repository/index": {"POST": Short(index)},
     }
 
 
@@ -76,6 +76,7 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
         PROTOCOL,
         partial(_decode, served),
         partial(open_inference.encode, model=model.name, version=model.version),
+        binary=True,
     )
     metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
     config = constant(Answer.of_record(descriptions.open_inference_config(model)))
