@@ -28,7 +28,8 @@ def main() -> int:
     for model in run.MODELS:
         artifact(model)
     with Generator() as generator:
-        found = list(run.repeats(scenarios, options.repeats, options.seconds, generator))
+        runs = run.Run(generator, options.seconds)
+        found = [runs.repeat(scenarios, number) for number in range(options.repeats)]
     report.write(found, options.output / "engine.json")
     report.draw(found, options.output / "engine.png")
     report.show(found, Console(width=180))

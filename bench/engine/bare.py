@@ -6,7 +6,6 @@ PORT` speaks as much of both protocols as `bench.engine.requests` does.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -74,8 +73,17 @@ def main() -> None:
     """Serve until killed."""
     _, artifact, port = sys.argv[1:]
     app = Bare(Path(artifact))
-    options = {"loop": "uvloop", "http": "httptools", "lifespan": "off", "access_log": False}
-    uvicorn.run(app, host=HOST, port=int(port), log_level="warning", **options)
+    config = uvicorn.Config(
+        app,
+        host=HOST,
+        port=int(port),
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+    )
+    uvicorn.Server(config).run()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ class Cell:
 
     scenario: str
     server: str
-    repeat: int
     rate: float
     prompt: float
     p50: float
@@ -51,36 +50,44 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """CPU seconds during a load: the server's, the whole machine's."""
+    """Seconds of CPU, the server's and the whole machine's, and seconds that there were, of all
+    cores together; ``queued`` requests that waited, for ``waited`` seconds together."""
 
     server: float
     machine: float
+    available: float
+    queued: int = 0
+    waited: float = 0.0
+
+    def __sub__(self, before: Spent) -> Spent:
+        """Of the time between."""
+        return Spent(
+            self.server - before.server,
+            self.machine - before.machine,
+            self.available - before.available,
+            self.queued - before.queued,
+            self.waited - before.waited,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The cells by scenario and server; ``floor``: the least CPU of a row by model, microseconds."""
+    """The cells by scenario and server; ``floor``: the least CPU of a row, in microseconds."""
 
     cells: Mapping[tuple[str, str], Cell]
-    floor: Mapping[str, float]
+    floor: Mapping[str, float]  # by model
 
 
-def cell(
-    names: tuple[str, str, int],
-    outcome: Outcome,
-    seconds: float,
-    spent: Spent,
-    wait: float,
-    cores: int,
-) -> Cell:
+def cell(scenario: str, server: str, outcome: Outcome, spent: Spent, *, seconds: float) -> Cell:
     """What a load of ``seconds`` on one server comes to."""
     parts = [summarise(flow.latency, flow.status, seconds) for flow in outcome.flows]
     answers = sum(part.good + part.refused + part.errors for part in parts)
     first, *rest = [flow.latency[flow.status == 200] for flow in outcome.flows]
     p50, p99 = percentiles(first, (50, 99))
-    own = outcome.busy * seconds + spent.server
+    others = spent.machine - spent.server - outcome.busy * seconds
     return Cell(
-        *names,
+        scenario,
+        server,
         rate=sum(part.rate for part in parts),
         prompt=sum(_prompt(flow) for flow in outcome.flows) / seconds,
         p50=p50,
@@ -88,12 +95,12 @@ def cell(
         mean=float(first.mean()) if first.size else NAN,
         cpu=1e6 * spent.server / answers if answers else NAN,
         generator=outcome.busy,
-        others=max(0.0, spent.machine - own) / (seconds * cores),
+        others=max(0.0, others / spent.available),
         refused=sum(part.refused for part in parts),
         errors=sum(part.errors for part in parts),
         missed=sum(flow.missed for flow in outcome.flows),
         large_p99=percentiles(rest[0], (99,))[0] if rest else NAN,
-        wait=wait,
+        wait=spent.waited / spent.queued if spent.queued else NAN,
         lone=outcome.lone,
     )
 
@@ -116,7 +123,7 @@ def typical(repeats: Sequence[Repeat]) -> list[dict[str, float | str]]:
         figures = {
             name: median(float(getattr(one, name)) for one in cells)
             for name in Cell.__dataclass_fields__
-            if name not in ("scenario", "server", "repeat")
+            if name not in ("scenario", "server")
         }
         rows.append({"scenario": scenario, "server": server} | figures)
     return rows
@@ -145,9 +152,7 @@ def ratio(figure: str, scenario: str, server: str, other: str) -> Callable[[Repe
     return quotient((figure, scenario, server), (figure, scenario, other))
 
 
-def quotient(
-    above: tuple[str, str, str], below: tuple[str, str, str]
-) -> Callable[[Repeat], float]:
+def quotient(above: tuple[str, str, str], below: tuple[str, str, str]) -> Callable[[Repeat], float]:
     """Two figures, each of a scenario and a server, the one over the other."""
 
     def value(repeat: Repeat) -> float:

@@ -13,7 +13,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -115,10 +114,7 @@ class Leak:
     async def _work(self) -> None:
         asker = Asker(Server(self._process.url))
         for number in self._numbers:
-            if number % EVERY_CHOICE == 0:
-                request = next(self._choices)
-            else:
-                request = next(self._requests)
+            request = next(self._requests if number % EVERY_CHOICE else self._choices)
             if self._cancel.random() < 0.05:
                 self.statuses[CANCELLED] += 1
                 await self._and_go(request)

@@ -95,9 +95,7 @@ def _promises(axes: Axes, repeats: Sequence[Repeat]) -> None:
     """How far each is on the good side: 1 is the bar, and more is better."""
     judged = [(bar, bar.judge(repeats)) for bar in reversed(BARS)]
     known = [(bar, value) for bar, value in judged if not math.isnan(value)]
-    margins = [
-        value / bar.bound if bar.sign == "≥" else bar.bound / value for bar, value in known
-    ]
+    margins = [value / bar.bound if bar.sign == "≥" else bar.bound / value for bar, value in known]
     colors = [_COLORS["frazil"] if bar.met(value) else _MISSED for bar, value in known]
     names = [f"{bar.what}\n{value:.2f}, bar {bar.sign} {bar.bound:g}" for bar, value in known]
     axes.barh(names, margins, color=colors)

@@ -1,8 +1,8 @@
 """PURE. The requests that are sent, as they go over the wire: without end, and no two alike.
 
 What differs is the first number, so that nothing but ``zipf`` and ``again`` can be answered from a
-cache. A ``seed`` is the first of these numbers. ``small`` is asked in TensorFlow Serving's JSON, ``image`` in the Open Inference Protocol's
-binary form.
+cache; a ``seed`` is the first of these numbers. ``small`` is asked in TensorFlow Serving's JSON,
+``image`` in the Open Inference Protocol's binary form.
 """
 
 from __future__ import annotations
