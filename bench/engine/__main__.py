@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.engine import report, run
+from bench.engine.figures import Repeat
 from bench.engine.generator import Generator
 from bench.engine.models import BUILD, artifact
 from bench.engine.scenarios import chosen
@@ -29,8 +30,10 @@ def main() -> int:
         artifact(model)
     with Generator() as generator:
         runs = run.Run(generator, options.seconds)
-        found = [runs.repeat(scenarios, number) for number in range(options.repeats)]
-    report.write(found, options.output / "engine.json")
+        found: list[Repeat] = []
+        for number in range(options.repeats):
+            found.append(runs.repeat(scenarios, number))
+            report.write(found, options.output / "engine.json")
     report.draw(found, options.output / "engine.png")
     report.show(found, Console(width=180))
     print(f"{options.output}/engine.json, {options.output}/engine.png")

@@ -23,7 +23,7 @@ from bench.engine.requests import body_of_rows
 from bench.engine.scenarios import BARE, POLICIES, SERVERS, Scenario
 
 MODELS: Final = ("small", "image")
-TRIES, QUIET = 3, 0.1  # share of the machine that others may use
+TRIES, QUIET = 2, 0.1  # share of the machine that others may use
 _CORES: Final = os.cpu_count() or 1
 
 
