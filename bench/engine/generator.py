@@ -27,7 +27,7 @@ from frazil_runtime.client.remote import Server
 Array = npt.NDArray[Any]
 
 PATIENCE: Final = 60.0  # seconds beyond its own, after which a load is given up
-PAUSE: Final = 0.1  # seconds from the load's end to the lone request
+PAUSE: Final = 0.1  # seconds from the load's last answer to the lone request
 _STEP: Final = 2**18  # from one stream's first number to the next's: more than any sends
 
 
@@ -55,7 +55,7 @@ class Flow:
 class Outcome:
     """One flow for each stream; ``busy`` is the generator's share of its core.
 
-    ``lone`` is the latency of a request that was sent alone, PAUSE after the load's end; NaN where
+    ``lone`` is the latency of a request that was sent alone, PAUSE after the last answer; NaN where
     it was not answered well.
     """
 
@@ -96,14 +96,13 @@ def _run(url: str, streams: Sequence[tuple[Stream, int]]) -> Outcome:
 
 async def _drive(server: Server, streams: Sequence[tuple[Stream, int]]) -> Outcome:
     loads = [Load(_plan(server, *seeded, at)) for at, seeded in enumerate(streams)]
-    lone = asyncio.create_task(_lone(server, *streams[0]))
     cpu = time.process_time()
     await asyncio.gather(*(load.run() for load in loads))
     busy = (time.process_time() - cpu) / max(stream.seconds for stream, _ in streams)
     flows = tuple(
         Flow(*load.samples.since(0), missed=load.unsent + load.unanswered) for load in loads
     )
-    return Outcome(flows, busy, await lone)
+    return Outcome(flows, busy, await _lone(server, *streams[0]))
 
 
 def _plan(server: Server, stream: Stream, seed: int, arrivals: int) -> Plan:
@@ -114,7 +113,7 @@ def _plan(server: Server, stream: Stream, seed: int, arrivals: int) -> Plan:
 
 async def _lone(server: Server, stream: Stream, seed: int) -> float:
     request = next(KINDS[stream.kind](seed + _STEP - 1))
-    await asyncio.sleep(stream.seconds + PAUSE)
+    await asyncio.sleep(PAUSE)
     asker, began = Asker(server), time.perf_counter()
     status = await asker.ask(request)
     asker.close()

@@ -97,7 +97,10 @@ def _promises(axes: Axes, repeats: Sequence[Repeat]) -> None:
     known = [(bar, value) for bar, value in judged if not math.isnan(value)]
     margins = [value / bar.bound if bar.sign == "≥" else bar.bound / value for bar, value in known]
     colors = [_COLORS["frazil"] if bar.met(value) else _MISSED for bar, value in known]
-    names = [f"{bar.what}\n{value:.2f}, bar {bar.sign} {bar.bound:g}" for bar, value in known]
+    names = [
+        f"{bar.what.replace('`', '')}\n{value:.2f}, bar {bar.sign} {bar.bound:g}"
+        for bar, value in known
+    ]
     axes.barh(names, margins, color=colors)
     axes.axvline(1, color="#333333", linewidth=1)
     axes.set_xscale("log")

@@ -114,7 +114,7 @@ BARS: Final = (
         ),
     ),
     Bar(
-        "overload: a lone request 0.1 s later over the p50 at 1 connection",
+        "overload: a lone request 0.1 s after it over the p50 at 1 connection",
         "≤",
         3.0,
         quotient(
