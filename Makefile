@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos check test test-fast images install demo measure down
+.PHONY: help setup lock protos check test test-fast images install demo measure bench-engine down
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -67,6 +67,11 @@ demo: install ## From a checkpoint in a bucket to predictions, and on to a bette
 
 measure: down install ## Fill the tables of docs/measurements.md, on a devcluster that does nothing else
 	$(BIN)/python -m bench.measure
+
+bench-engine: setup ## The engine beside a bare server and the session alone; its start; its memory
+	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.engine.start
+	$(BIN)/python -m bench.engine.leak
 
 down: ## Take the devcluster away
 	devcluster/devcluster down
