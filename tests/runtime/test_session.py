@@ -153,7 +153,7 @@ def test_what_cannot_be_parsed_is_not_quoted(make: Make) -> None:
         assert "secret" not in str(caught.value)
     example = tf.train.Example()
     example.features.feature["size"].bytes_list.value.append(b"secret")
-    with pytest.raises(TensorFlowError, match="Key: size.*expected type: float") as caught:
+    with pytest.raises(TensorFlowError, match=r"Key: size.*expected type: float") as caught:
         session.run("example", [np.array([example.SerializeToString()], object)])
     assert "secret" not in str(caught.value)
 

@@ -27,6 +27,10 @@ AGE_SECONDS: Final = 30.0
 _AGE_GRACE_SECONDS: Final = 600.0
 _SPREAD: Final = 1.1  # of a connection's age
 
+# As much of a call's head, and as long for a connection's first frame, as over HTTP/1.1.
+_METADATA_BYTES: Final = 64 * 1024
+_HANDSHAKE_MILLISECONDS: Final = 10_000
+
 # Without a call, after which the server may stop.
 QUIET_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 60.0  # for what is being answered then; a pod has no more
@@ -100,6 +104,9 @@ def _options(max_bytes: int, age_seconds: float) -> tuple[tuple[str, Any], ...]:
         ("grpc.max_send_message_length", -1),
         ("grpc.per_message_decompression", 0),  # it has no bound: see ``rpc_compression``
         ("grpc.so_reuseport", 0),  # else a port that is taken would be shared in silence
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
         ("grpc.max_connection_age_ms", round(age_seconds * 1000)),
         ("grpc.max_connection_age_grace_ms", round(_AGE_GRACE_SECONDS * 1000)),
         # Clients that vanished without a word are found out while a call of theirs is open.
