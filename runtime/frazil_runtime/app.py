@@ -139,9 +139,12 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         grpc_address = f"{settings.host}:{settings.grpc_port}"
-        most = policies.policy.max_request_bytes
         port = await rooms.enter_async_context(
-            serving_grpc(models, metrics, lifecycle, grpc_address, max_message_bytes=most)
+            serving_grpc(
+                *(models, metrics, lifecycle, grpc_address),
+                max_message_bytes=lambda: policies.policy.max_request_bytes,
+                hurry=signals.hurry,
+            )
         )
         log.info("gRPC on %s:%d", settings.host, port)
         lifecycle.enter(State.READY)
