@@ -82,7 +82,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("malformed")
     write_model(directory)
     flags = (f"--name={MODEL}", "--grpc-port=0", "--allow=string=https://allowed.example/")
-    with serving(directory, *flags) as process, ThreadPoolExecutor(len(SLOW)) as patient:
+    with (
+        serving(directory, *flags, seconds=600) as process,
+        ThreadPoolExecutor(len(SLOW)) as patient,
+    ):
         http = process.address("listening").removeprefix("http://").split(":")
         address = process.wait_for(r"INFO gRPC on (.+)")[1]
         process.wait_for("ready in")
