@@ -114,10 +114,14 @@ class Rpc:
             try:
                 return await behaviour(inflated(data, self.max_bytes()), context)
             except InferenceError as error:
-                await abort(context, error)
+                refusal = InferenceError(error.code, _short(str(error)), error.retry_after)
             except Exception:
                 log.exception("a call failed")
-                await abort(context, InferenceError(Code.INTERNAL, "internal error: see the log"))
+                refusal = InferenceError(Code.INTERNAL, "internal error: see the log")
+            # The library keeps what abort raises in a cycle, and with it every frame that was left
+            # for it: a message of 64 MiB would stay until the garbage is next collected.
+            del data
+            await abort(context, refusal)
             raise AssertionError  # abort raises
 
         return grpc.unary_unary_rpc_method_handler(answered)
