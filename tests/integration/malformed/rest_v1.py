@@ -151,7 +151,7 @@ BODIES: dict[str, tuple[bytes, str]] = {
     "an image of 2**64 pixels": (rows("photo", [{"b64": HUGE_PNG}]), "the most is"),
     "an image that is cut off": (rows("photo", [{"b64": PNG}]), "cannot be decoded"),
     "images in rows of two": (rows("photo", [[CANARY, CANARY]]), "must have shape [-1]"),
-    "an image as numbers": (rows("photo", ROW), "is not of expected type: string"),
+    "numbers for an image, in another shape": (rows("photo", ROW), "1 dimensions instead of 4"),
 }
 
 EXAMPLES: dict[str, tuple[bytes, str]] = {
