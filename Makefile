@@ -57,7 +57,7 @@ test: check ## Everything, on a devcluster of its own (KEEP=1 leaves it running)
 	trap '[[ "$(KEEP)" ]] || devcluster/devcluster down' EXIT; \
 	scripts/install-devcluster; $(BIN)/pytest -m e2e
 
-fuzz: setup ## Requests that nobody thought of, to every codec, each time others (MINUTES=10)
+fuzz: setup ## Requests that nobody thought of, to every codec, each time others (MINUTES=10, in rounds of some)
 	end=$$((SECONDS + 60 * $(MINUTES))); while ((SECONDS < end)); do \
 	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$$RANDOM$$RANDOM \
 	    tests/contract tests/runtime/protocol tests/runtime/transport tests/runtime/test_*.py; done

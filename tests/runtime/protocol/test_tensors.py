@@ -163,6 +163,8 @@ def test_every_array_comes_back_from_its_json(case: tuple[str, Array]) -> None:
     assert back.dtype == array.dtype
     if array.size or array.ndim < 2:  # [] tells no further sizes
         assert back.shape == array.shape
+    if dtype == "bfloat16":  # numpy does not know its NaN
+        back, array = back.astype(np.float32), array.astype(np.float32)
     np.testing.assert_array_equal(back.reshape(array.shape), array)
 
 
