@@ -2,9 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos check test test-fast images install demo measure bench-engine down
+.PHONY: help setup lock protos check test test-fast fuzz images install demo measure bench-engine down
 
 PYTHON ?= python3.11
+MINUTES ?= 10
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
@@ -55,6 +56,11 @@ test: check ## Everything, on a devcluster of its own (KEEP=1 leaves it running)
 	devcluster/devcluster down
 	trap '[[ "$(KEEP)" ]] || devcluster/devcluster down' EXIT; \
 	scripts/install-devcluster; $(BIN)/pytest -m e2e
+
+fuzz: setup ## Requests that nobody thought of, to every codec, each time others (MINUTES=10, in rounds of some)
+	end=$$((SECONDS + 60 * $(MINUTES))); while ((SECONDS < end)); do \
+	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$$RANDOM$$RANDOM \
+	    tests/contract tests/runtime/protocol tests/runtime/transport tests/runtime/test_*.py; done
 
 images: setup ## Build the container images and print their sizes
 	scripts/images
