@@ -2,9 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos check test test-fast images install demo measure down
+.PHONY: help setup lock protos check test test-fast fuzz images install demo measure bench-engine down
 
 PYTHON ?= python3.11
+MINUTES ?= 10
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
@@ -56,6 +57,11 @@ test: check ## Everything, on a devcluster of its own (KEEP=1 leaves it running)
 	trap '[[ "$(KEEP)" ]] || devcluster/devcluster down' EXIT; \
 	scripts/install-devcluster; $(BIN)/pytest -m e2e
 
+fuzz: setup ## Requests that nobody thought of, to every codec, each time others (MINUTES=10, in rounds of some)
+	end=$$((SECONDS + 60 * $(MINUTES))); while ((SECONDS < end)); do \
+	  $(BIN)/pytest -q -m hypothesis --hypothesis-profile=fuzz --hypothesis-seed=$$RANDOM$$RANDOM \
+	    tests/contract tests/runtime/protocol tests/runtime/transport tests/runtime/test_*.py; done
+
 images: setup ## Build the container images and print their sizes
 	scripts/images
 
@@ -67,6 +73,11 @@ demo: install ## From a checkpoint in a bucket to predictions, and on to a bette
 
 measure: down install ## Fill the tables of docs/measurements.md, on a devcluster that does nothing else
 	$(BIN)/python -m bench.measure
+
+bench-engine: setup ## The engine beside a bare server and the session alone; its start; its memory
+	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.engine.start
+	$(BIN)/python -m bench.engine.leak
 
 down: ## Take the devcluster away
 	devcluster/devcluster down

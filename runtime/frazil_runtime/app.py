@@ -18,6 +18,7 @@ import uvloop
 
 from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
+from frazil_runtime.budgets import Budgets
 from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Array, Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
@@ -121,7 +122,8 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
     slots = cgroup.slots(cgroup.cpu_quota(), settings.cpu_request, len(os.sched_getaffinity(0)))
     async with AsyncExitStack() as rooms:
         engine = Engine(slots, settings.batching, settings.policy)
-        policies = Policies(settings.policy, engine.follow)
+        budgets = Budgets(engine.follow, settings.policy)
+        policies = Policies(settings.policy, budgets.follow)
         admin = AdminApp(lifecycle, metrics, policies, settings.token_file)
         if settings.policy_file is not None:
             watching = asyncio.create_task(watch_file(settings.policy_file, policies))
@@ -135,16 +137,21 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
             models[name] = served = await _unless_stopped(hosting, signals)
             metrics.serves(served.info)
         engine.warmed()
-        metrics.watch(lambda: lifecycle.ready, EngineCollector(engine))
+        budgets.input_caches = engine.input_caches
+        budgets.settle(cgroup.memory_left())
+        metrics.watch(lambda: lifecycle.ready, EngineCollector(engine, budgets))
         app = HttpApp(models, metrics, lifecycle, admission=engine)
         rooms.callback(app.close)
         policies.add(app.follow)
         await rooms.enter_async_context(serving(app, listeners.http))
         log.info("listening on %s", address(listeners.http))
         grpc_address = f"{settings.host}:{settings.grpc_port}"
-        most = policies.policy.max_request_bytes
         port = await rooms.enter_async_context(
-            serving_grpc(models, metrics, lifecycle, grpc_address, max_message_bytes=most)
+            serving_grpc(
+                *(models, metrics, lifecycle, grpc_address),
+                max_message_bytes=lambda: policies.policy.max_request_bytes,
+                hurry=signals.hurry,
+            )
         )
         log.info("gRPC on %s:%d", settings.host, port)
         _settle_memory()

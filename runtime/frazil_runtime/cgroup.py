@@ -1,4 +1,4 @@
-"""How many runs at a time the container's CPU share allows."""
+"""What the container is allowed: how many runs at a time, and how much memory there is left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
+
+_NO_LIMIT = 2**60  # bytes, from which on v1 means that there is none
+# The file of the limit, and of memory.stat what no file has a copy of.
+_V2 = "memory.max", frozenset(("anon", "shmem"))
+_V1 = "memory.limit_in_bytes", frozenset(("total_rss", "total_shmem"))
 
 
 def slots(quota: float | None, request: float, cores: int) -> int:
@@ -30,9 +35,21 @@ def cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
     unified = (_quota_v2(_read(place / "cpu.max")) for place in _line(root, v2_path(text)))
     legacy = (
         _quota_v1(_read(place / "cpu.cfs_quota_us"), _read(place / "cpu.cfs_period_us"))
-        for place in _line(root / "cpu", v1_path(text))
+        for place in _line(root / "cpu", v1_path(text, "cpu"))
     )
     return min((quota for quota in (*unified, *legacy) if quota is not None), default=None)
+
+
+def memory_left(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
+    """Bytes below the tightest memory limit that are not held; None: there is no limit.
+
+    What only keeps a file's content is not held: the kernel takes it back. Reads cgroup v2 below
+    ``root`` and v1 below ``root/memory``, likewise.
+    """
+    text = _read(membership)
+    unified = (_left(place, *_V2) for place in _line(root, v2_path(text)))
+    legacy = (_left(place, *_V1) for place in _line(root / "memory", v1_path(text, "memory")))
+    return min((left for left in (*unified, *legacy) if left is not None), default=None)
 
 
 def v2_path(membership: str) -> str:
@@ -40,12 +57,12 @@ def v2_path(membership: str) -> str:
     return next((line[3:] for line in membership.splitlines() if line.startswith("0::")), "/")
 
 
-def v1_path(membership: str) -> str:
-    """The path of the v1 cpu controller (``4:cpu,cpuacct:/path``)."""
+def v1_path(membership: str, controller: str) -> str:
+    """The path of a v1 controller (``4:cpu,cpuacct:/path``)."""
     for line in membership.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if "cpu" in controllers.split(","):
+        if controller in controllers.split(","):
             return path
     return "/"
 
@@ -59,6 +76,15 @@ def _quota_v2(cpu_max: str) -> float | None:
 def _quota_v1(quota: str, period: str) -> float | None:
     """``cpu.cfs_quota_us`` is -1 where there is no quota."""
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _left(place: Path, file: str, held: frozenset[str]) -> int | None:
+    """``memory.max`` is "max" where there is no limit; ``memory.stat`` has a figure a line."""
+    limit = _read(place / file).strip()
+    if not limit.isdigit() or int(limit) >= _NO_LIMIT:
+        return None
+    figures = (line.partition(" ") for line in _read(place / "memory.stat").splitlines())
+    return max(0, int(limit) - sum(int(size) for name, _, size in figures if name in held))
 
 
 def _line(root: Path, path: str) -> Iterable[Path]:

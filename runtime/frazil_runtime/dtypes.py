@@ -61,3 +61,8 @@ BY_NAME: Final = {dtype.name: dtype for dtype in DTYPES}
 BY_ENUM: Final = {dtype.enum: dtype for dtype in DTYPES}
 BY_OIP: Final = {dtype.oip: dtype for dtype in DTYPES if dtype.oip}
 BY_NUMPY: Final = {dtype.numpy: dtype for dtype in DTYPES}
+
+
+def named(oip: str) -> str:
+    """A datatype that a client has named, for error messages, which repeat no other text."""
+    return oip if oip in BY_OIP else "one that is no datatype"

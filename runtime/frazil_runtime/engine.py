@@ -110,6 +110,11 @@ class Engine:
         """The numbers of rows that are run together."""
         return self.dispatcher.costs.sizes
 
+    @property
+    def input_caches(self) -> int:
+        """How many models keep what was prepared and fetched for them."""
+        return len(self._inputs)
+
     def warmed(self) -> None:
         """All models have run: from here on it is fixed what a large request is."""
         largest = self.dispatcher.costs.largest

@@ -7,20 +7,23 @@ from collections.abc import Iterable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from frazil_runtime.budgets import Budgets
 from frazil_runtime.engine import Engine
 
 
 class EngineCollector(Collector):
     """Queue, runs and caches, as they are at a scrape."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, budgets: Budgets) -> None:
         self._engine = engine
+        self._budgets = budgets
 
     def collect(self) -> Iterable[Metric]:
         """All of them."""
         yield from self._queue()
         yield from self._models()
         yield from self._cache()
+        yield from self._memory()
 
     def _queue(self) -> Iterator[Metric]:
         dispatcher = self._engine.dispatcher
@@ -68,3 +71,14 @@ class EngineCollector(Collector):
         }
         for what, count in counts.items():
             yield CounterMetricFamily(f"frazil_cache_{what}", f"{what.title()} so far", count)
+
+    def _memory(self) -> Iterator[Metric]:
+        for name, documentation, policy in (
+            ("frazil_memory_asked_bytes", "Memory in the policy", self._budgets.asked),
+            ("frazil_memory_granted_bytes", "Of it what there is room for", self._budgets.granted),
+        ):
+            family = GaugeMetricFamily(name, documentation, labels=["of"])
+            family.add_metric(["queue"], policy.max_bytes)
+            family.add_metric(["input_cache"], policy.input_cache_bytes)
+            family.add_metric(["output_cache"], policy.output_cache_bytes)
+            yield family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -30,6 +31,12 @@ from frazil_runtime.manifest import Manifest, Signature
 
 Array = npt.NDArray[Any]
 CANCELLED: Final = 1  # TF_CANCELLED
+
+_OF_THE_STATE: Final = (CANCELLED, 8, 9)  # and RESOURCE_EXHAUSTED, FAILED_PRECONDITION
+
+_NODE: Final = re.compile(r"\{\{node ([^}]+)\}\}")
+# What tf.io.parse_example says of an example that it can read: names and counts, nothing else.
+_OF_A_FEATURE: Final = re.compile(r"Name: <unknown>, (Key|Feature): ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ class Session:
 
         ``inputs`` are in the manifest's order, of its dtypes, in shapes ``validation`` accepts; the
         outputs come in the manifest's order, as read-only copies. TensorFlowError is the model's
-        own error, or CANCELLED where the session was closed.
+        own error, which quotes no strings of the inputs, or CANCELLED where the session was closed.
         """
         return self.run_together(signature, (inputs,))
 
@@ -97,8 +104,11 @@ class Session:
             if self._closed:
                 raise TensorFlowError(CANCELLED, "the session is closed")
             self._running += 1
+        ports = self._ports[signature]
         try:
-            return self._run(self._ports[signature], pieces)
+            return self._run(ports, pieces)
+        except TensorFlowError as error:
+            raise _discreet(error, ports.types) from None
         finally:
             with self._idle:
                 self._running -= 1
@@ -172,3 +182,16 @@ def _new_session(library: Library, graph: Graph) -> int:
         return session
     finally:
         library.TF_DeleteSessionOptions(options)
+
+
+def _discreet(error: TensorFlowError, types: Sequence[dtypes.DType]) -> TensorFlowError:
+    """The error as clients and logs may have it: TensorFlow quotes strings that it cannot parse.
+
+    What it says of numbers are indices and sizes.
+    """
+    text = str(error)
+    harmless = error.code in _OF_THE_STATE or _OF_A_FEATURE.match(text)
+    if harmless or not any(dtype.is_string for dtype in types):
+        return error
+    nodes = ", ".join(_NODE.findall(text)) or "unknown"
+    return TensorFlowError(error.code, f"the model fails on the strings it was sent, at {nodes}")

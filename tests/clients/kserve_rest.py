@@ -20,6 +20,8 @@ def request(*, binary: bool) -> InferRequest:
 
 async def version_1() -> None:
     client = InferenceRESTClient(RESTConfig(protocol="v1", timeout=20))
+    assert await client.is_server_live(URL)
+    assert await client.is_model_ready(URL, "digits")
     answer = await client.infer(URL, {"instances": X.tolist()}, model_name="digits")
     assert answer == {"predictions": (X * 2).tolist()}
     await client.close()

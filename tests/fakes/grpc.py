@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -28,6 +29,8 @@ class GrpcSite:
     metrics: Metrics
     channel: Any
     _server: AsyncExitStack
+    max_bytes: int = MAX_BYTES  # of a message
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def end(self) -> None:
         """End the server; the channel stays. Watches end before it."""
@@ -64,16 +67,17 @@ async def grpc_site(
     lifecycle.enter(State.READY)
     metrics.serves(model)
     async with AsyncExitStack() as server:
+        site = GrpcSite(0, lifecycle, metrics, None, server, max_bytes)
         serving = serving_grpc(
             {model.name: Served(model, engine)},
             metrics,
             lifecycle,
             "127.0.0.1:0",
-            max_message_bytes=max_bytes,
+            max_message_bytes=lambda: site.max_bytes,
+            hurry=site.hurry,
             **{"quiet_seconds": 0.0, "grace_seconds": SECONDS} | options,
         )
-        port = await server.enter_async_context(serving)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            site = GrpcSite(port, lifecycle, metrics, channel, server)
+        site.port = await server.enter_async_context(serving)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{site.port}") as site.channel:
             yield site
         await site.end()

@@ -45,19 +45,28 @@ class Serving:
 
 @contextmanager
 def serving(
-    artifact: object, *flags: str, prefix: Sequence[str] = (), **environ: str
+    artifact: object,
+    *flags: str,
+    prefix: Sequence[str] = (),
+    seconds: float = SECONDS,
+    **environ: str,
 ) -> Iterator[Serving]:
     """Start `frazil serve ARTIFACT` on free ports of 127.0.0.1; killed at the end of the block."""
     ports = ("--host=127.0.0.1", "--http-port=0", "--admin-port=0")
-    with frazil("serve", str(artifact), *ports, *flags, prefix=prefix, **environ) as server:
+    command = ("serve", str(artifact), *ports, *flags)
+    with frazil(*command, prefix=prefix, seconds=seconds, **environ) as server:
         yield server
 
 
 @contextmanager
 def frazil(
-    *arguments: str, prefix: Sequence[str] = (), stdout: int | None = None, **environ: str
+    *arguments: str,
+    prefix: Sequence[str] = (),
+    stdout: int | None = None,
+    seconds: float = SECONDS,
+    **environ: str,
 ) -> Iterator[Serving]:
-    """Start `frazil`; killed at the end of the block."""
+    """Start `frazil`; killed at the end of the block, and after so many seconds."""
     process = subprocess.Popen(
         [*prefix, sys.executable, "-m", "frazil_runtime", *arguments],
         env=os.environ | {"PYTHONPATH": str(RUNTIME)} | environ,
@@ -65,7 +74,7 @@ def frazil(
         stderr=subprocess.PIPE,
         text=True,
     )
-    watchdog = threading.Timer(SECONDS, process.kill)
+    watchdog = threading.Timer(seconds, process.kill)
     watchdog.start()
     try:
         yield Serving(process)

@@ -6,6 +6,8 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,10 +16,12 @@ import pytest
 import pytest_asyncio
 from fakes.grpc import MAX_BYTES, SECONDS, GrpcSite, grpc_site
 from fakes.models import NumpyEngine, model, tensor
+from fakes.serving import serving
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from frazil_runtime.contract import ENV_REVISION, ENV_VERSION, Policy
 from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, State
@@ -122,10 +126,53 @@ async def failure(call: Any) -> tuple[grpc.StatusCode, str]:
     return raised.value.code(), raised.value.details() or ""
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def site() -> AsyncIterator[GrpcSite]:
-    async with grpc_site(Probe(), MODEL) as site:
-        yield site
+@pytest_asyncio.fixture(
+    loop_scope="module",
+    scope="module",
+    params=["here", pytest.param("by a process", marks=pytest.mark.tensorflow)],
+)
+async def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[GrpcSite]:
+    """What is asked of it here is asked of a real `frazil serve`, too."""
+    if request.param == "here":
+        async with grpc_site(Probe(), MODEL) as site:
+            yield site
+        return
+    directory = tmp_path_factory.mktemp("grpc")
+    write_model(directory)
+    policy = directory / "policy.json"
+    policy.write_text(Policy(number=1, max_request_bytes=MAX_BYTES).to_json())
+    with serving(
+        directory, "--name=digits", "--grpc-port=0", f"--policy={policy}", **ENVIRON
+    ) as server:
+        address = server.wait_for(r"INFO gRPC on (.+)")[1]
+        server.wait_for("ready in")
+        if "policy 1" not in "".join(server.lines):
+            server.wait_for("policy 1: ")
+        async with grpc.aio.insecure_channel(address) as channel:
+            port = int(address.partition(":")[2])
+            yield GrpcSite(port, Lifecycle(), Metrics(), channel, AsyncExitStack())
+
+
+ENVIRON = {ENV_VERSION: "3", ENV_REVISION: "digits-7c9f"}
+
+
+def write_model(directory: Path) -> None:
+    """An artifact that computes as ``compute`` does."""
+    import tensorflow as tf
+    from fakes.artifacts import write_artifact
+
+    def build() -> None:
+        hold = tf.compat.v1.placeholder
+        tf.multiply(hold(tf.float32, [None, 2], "x"), 2.0, "y")
+        sizes = tf.strings.length(hold(tf.string, [None], "inputs"))
+        for name in ("scores", "outputs"):
+            tf.cast(sizes[:, None], tf.float32, name)
+        tf.fill(tf.shape(sizes[:, None]), "size", "classes")
+
+    samples = {"serving_default": {"x": np.zeros((1, 2), np.float32)}}
+    write_artifact(directory, build, MODEL.manifest.signatures, samples=samples)
 
 
 async def test_an_inference(site: GrpcSite) -> None:
@@ -591,9 +638,32 @@ async def test_calls_are_served_until_there_are_no_more() -> None:
             assert (await failure(site.call(INFER, infer())))[0] is grpc.StatusCode.UNAVAILABLE
 
 
+async def test_who_is_in_a_hurry_does_not_wait_for_clients_to_leave() -> None:
+    async with asyncio.timeout(SECONDS):
+        async with grpc_site(Probe(), MODEL, quiet_seconds=3600, age_seconds=3600) as site:
+            await site.call(INFER, infer())
+            ending = asyncio.create_task(site.end())
+            assert (await site.call(INFER, infer())).outputs
+            site.hurry.set()
+            await ending
+
+
+async def test_how_large_a_message_may_be_can_change() -> None:
+    async with grpc_site(Probe(), MODEL) as site:
+        request = infer(id="a" * 2 * MAX_BYTES)
+        assert (await failure(site.call(INFER, request)))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        site.max_bytes *= 4
+        assert (await site.call(INFER, request)).id == request.id
+        site.max_bytes = 9
+        code, text = await failure(site.call(INFER, infer()))
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "larger than 9 bytes" in text
+
+
 async def test_an_address_that_is_taken(site: GrpcSite) -> None:
     with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{site.port}: "):
         async with serving_grpc(
-            {}, Metrics(), Lifecycle(), f"127.0.0.1:{site.port}", max_message_bytes=MAX_BYTES
+            *({}, Metrics(), Lifecycle(), f"127.0.0.1:{site.port}"),
+            max_message_bytes=lambda: MAX_BYTES,
         ):
             pass

@@ -162,7 +162,8 @@ ANSWERS: dict[str, tuple[str, str, int, object]] = {
         404,
         {"error": "Model digits has version 3, not 4."},
     ),
-    "a path that is none": ("GET", "/", 404, {"error": "Malformed request: GET /"}),
+    "a path that is none": ("GET", "/a", 404, {"error": "Malformed request: GET /a"}),
+    "KServe's version 1 lives": ("GET", "/", 200, {"status": "alive"}),
     "an infer call is posted": (
         "GET",
         "/v2/models/digits/infer",

@@ -78,19 +78,6 @@ async def test_tensors_travel_as_binary_data(client: httpx.AsyncClient) -> None:
     np.testing.assert_array_equal(answered, x * 2)
 
 
-async def test_a_lying_size_is_the_clients_mistake_and_the_connection_goes_on(site: Site) -> None:
-    record = {"name": "x", "shape": [1, 2], "datatype": "FP32"}
-    record["parameters"] = {"binary_data_size": 2**40}
-    head = json.dumps({"inputs": [record]}).encode()
-    async with site.connect() as client:
-        reply = await client.post(
-            INFER, head + bytes(8), Inference_Header_Content_Length=str(len(head))
-        )
-        assert reply.status == 400
-        assert 'input "x" has a binary_data_size of' in json.loads(reply.body)["error"]
-        assert (await client.post(PREDICT, ROWS)).status == 200
-
-
 ASKED: dict[str, tuple[str, str, str]] = {
     "a model's statistics": ("GET", "/v2/models/digits/stats", "model_stats"),
     "a version's statistics": ("GET", "/v2/models/digits/versions/3/stats", "model_stats"),
@@ -189,23 +176,6 @@ async def test_bodies_are_compressed_both_ways(
     assert (reply.status_code, reply.headers["content-encoding"]) == (200, encoding)
     assert int(reply.headers["content-length"]) < len(plain.content) / 4
     assert reply.json() == plain.json()
-
-
-DAMAGED: dict[str, tuple[str, bytes, int]] = {
-    "an encoding that is none": ("br", ROWS, 415),
-    "plain text": ("gzip", ROWS, 400),
-    "half of it": ("gzip", gzip.compress(ROWS)[:-4], 400),
-    "a bomb of a gigabyte": ("deflate", zlib.compress(bytes(2**30)), 413),
-}
-
-
-@pytest.mark.parametrize(("encoding", "body", "status"), DAMAGED.values(), ids=DAMAGED)
-async def test_a_damaged_body_is_refused(
-    client: httpx.AsyncClient, encoding: str, body: bytes, status: int
-) -> None:
-    reply = await client.post(PREDICT, content=body, headers={"Content-Encoding": encoding})
-    assert reply.status_code == status
-    assert (await client.post(PREDICT, content=ROWS)).status_code == 200
 
 
 async def test_an_answer_tells_of_the_cache(client: httpx.AsyncClient) -> None:

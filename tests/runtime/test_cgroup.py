@@ -1,4 +1,4 @@
-"""Slots from the CPU share of the container."""
+"""What the container is allowed: slots from its CPU share, and the memory below its limit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from frazil_runtime.cgroup import cpu_quota, slots, v1_path, v2_path
+from frazil_runtime.cgroup import cpu_quota, memory_left, slots, v1_path, v2_path
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ HOST_V1 = "9:name=systemd:/\n4:cpu,cpuacct:/kubepods/pod1/c1\n2:cpuset:/other\n0
 
 
 def test_paths_in_proc_self_cgroup() -> None:
-    assert v1_path(HOST_V1) == "/kubepods/pod1/c1"
+    assert v1_path(HOST_V1, "cpu") == "/kubepods/pod1/c1"
     assert v2_path(HOST_V1) == "/unified"
-    assert v1_path("") == v2_path("") == "/"
+    assert v1_path("", "cpu") == v2_path("") == "/"
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,62 @@ def test_paths_in_proc_self_cgroup() -> None:
 def test_cpu_quota(
     tmp_path: Path, membership: str, files: dict[str, str], expected: float | None
 ) -> None:
-    (tmp_path / "membership").write_text(membership)
+    assert cpu_quota(*cgroup(tmp_path, membership, files)) == expected
+
+
+V2 = "anon 300\nfile 5000\nshmem 20\ninactive_file 4000\n"
+V1 = "cache 5000\nrss 1\nshmem 1\ntotal_cache 5000\ntotal_rss 300\ntotal_shmem 20\n"
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "expected"),
+    [
+        pytest.param(
+            "0::/", {"memory.max": "1000\n", "memory.stat": V2}, 680, id="v2: files are not held"
+        ),
+        pytest.param(
+            "0::/", {"memory.max": "max\n", "memory.stat": V2}, None, id="v2, without a limit"
+        ),
+        pytest.param(
+            "0::/pod/c1",
+            {
+                "pod/memory.max": "700",
+                "pod/memory.stat": "anon 600",
+                "pod/c1/memory.max": "1000",
+                "pod/c1/memory.stat": V2,
+            },
+            100,
+            id="v2, there is less left to the pod than to the container",
+        ),
+        pytest.param(
+            "0::/", {"memory.max": "100", "memory.stat": V2}, 0, id="more is held than may be"
+        ),
+        pytest.param(
+            "4:memory:/",
+            {"memory/memory.limit_in_bytes": "1000\n", "memory/memory.stat": V1},
+            680,
+            id="v1",
+        ),
+        pytest.param(
+            "4:memory:/",
+            {"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.stat": V1},
+            None,
+            id="v1, without a limit",
+        ),
+        pytest.param("", {}, None, id="no cgroups at all"),
+    ],
+)
+def test_memory_left(
+    tmp_path: Path, membership: str, files: dict[str, str], expected: int | None
+) -> None:
+    assert memory_left(*cgroup(tmp_path, membership, files)) == expected
+
+
+def cgroup(folder: Path, membership: str, files: dict[str, str]) -> tuple[Path, Path]:
+    """The root of the hierarchies, and the file that says where in them a process is."""
+    (folder / "membership").write_text(membership)
     for name, text in files.items():
-        path = tmp_path / "cgroup" / name
+        path = folder / "cgroup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert cpu_quota(tmp_path / "cgroup", tmp_path / "membership") == expected
+    return folder / "cgroup", folder / "membership"

@@ -126,6 +126,38 @@ def test_the_models_own_error_leaves_the_session_usable(make: Make) -> None:
     assert session.run("run", [np.array([5], np.int32)])[0].tolist() == [2]
 
 
+def parsing() -> None:
+    v1.strings.to_number(v1.placeholder(tf.string, [None], "text"), name="number")
+    example = v1.placeholder(tf.string, [None], "example")
+    found = tf.io.parse_example(example, {"size": tf.io.FixedLenFeature([1], tf.float32)})
+    tf.identity(found["size"], "found")
+
+
+def test_what_cannot_be_parsed_is_not_quoted(make: Make) -> None:
+    session = make(
+        parsing,
+        {
+            name: Signature(
+                (artifacts.tensor(name, "string"),), (artifacts.tensor(output, shape=None),)
+            )
+            for name, output in (("text", "number"), ("example", "found"))
+        },
+    )
+    for name, text in (
+        ("text", "fails on the strings it was sent, at number$"),
+        ("example", "at "),
+    ):
+        with pytest.raises(TensorFlowError, match=text) as caught:
+            session.run(name, [np.array([b"secret"], object)])
+        assert caught.value.code == 3
+        assert "secret" not in str(caught.value)
+    example = tf.train.Example()
+    example.features.feature["size"].bytes_list.value.append(b"secret")
+    with pytest.raises(TensorFlowError, match=r"Key: size.*expected type: float") as caught:
+        session.run("example", [np.array([example.SerializeToString()], object)])
+    assert "secret" not in str(caught.value)
+
+
 def filled() -> None:
     tf.fill(v1.placeholder(tf.int64, [1], "x"), np.float32(1), name="y")
 

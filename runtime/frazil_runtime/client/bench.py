@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import uvloop
@@ -58,7 +59,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     path = infer_path(model)
     return Plan(
         server,
-        [post(server, path, text, cached=arguments.cached) for text in texts],
+        cycle([post(server, path, text, cached=arguments.cached) for text in texts]),
         arguments.connections,
         arguments.seconds,
         arguments.rate,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import cycle
 from typing import Final
 
 from frazil_runtime.client.arrivals import at_once, count_until, poisson
@@ -23,13 +22,15 @@ _PAUSE: Final = 0.05  # seconds after a broken connection: no server is helped b
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``rate`` is in requests a second, an open loop; None is a closed one."""
+    """``requests`` come without end. ``rate`` is in requests a second, an open loop; None is a
+    closed one. ``seed`` is that of the instants at which they are due."""
 
     server: Server
-    requests: Sequence[bytes]
+    requests: Iterator[bytes]
     connections: int
     seconds: float
     rate: float | None
+    seed: int = 0
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Load:
     async def run(self) -> None:
         """Until all is sent and answered, or the patience ends. Cancelling it keeps the samples."""
         self.began, self.cpu_began = time.perf_counter(), time.process_time()
-        arrivals, requests = self._arrivals(), cycle(self.plan.requests)
+        arrivals, requests = self._arrivals(), self.plan.requests
         askers = [Asker(self.plan.server) for _ in range(self.plan.connections)]
         work = [asyncio.create_task(self._ask(a, arrivals, requests)) for a in askers]
         try:
@@ -87,7 +88,7 @@ class Load:
 
     def _arrivals(self) -> Iterator[float]:
         if self.plan.rate:
-            return poisson(self.plan.rate, self.plan.seconds, seed=0)
+            return poisson(self.plan.rate, self.plan.seconds, self.plan.seed)
         return at_once(self.now, self.plan.seconds)
 
     async def _ask(

@@ -35,14 +35,13 @@ def decode(body: bytes, manifest: Manifest, method: Method) -> Classify:
     signature = examples.find(manifest, name, method)
     if "examples" not in document:
         raise malformed(
-            body,
             f"When method is {method.name.lower()}, key 'examples' is expected and was not found",
         )
     sent = document["examples"]
     if type(sent) is not list:
-        raise malformed(body, "Expecting 'examples' value to be an list/array")
+        raise malformed("Expecting 'examples' value to be an list/array")
     if not sent:
-        raise malformed(body, "'examples' value is an empty array")
+        raise malformed("'examples' value is an empty array")
     texts = examples.from_features(sent, document.get("context"))
     return Classify(examples.to_request(name, signature, texts), method, len(sent))
 

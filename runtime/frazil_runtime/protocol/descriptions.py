@@ -15,6 +15,7 @@ from frazil_runtime.statistics import Compute, Span, Statistics
 Record = dict[str, Any]
 
 PLATFORM: Final = "tensorflow_graphdef"
+# Of Triton's extensions those that are whole here: of the repository's there is the index alone.
 EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "schedule_policy", "statistics")
 
 # A process that drains still answers, but asks clients that look here to go elsewhere.
@@ -33,15 +34,19 @@ _CONFIG_TYPES: Final = {
 
 
 def tf_serving_status(model: ModelInfo, state: State) -> Record:
-    """The proto GetModelStatusResponse as JSON; the version is text there."""
+    """The proto GetModelStatusResponse as JSON; the version is text there.
+
+    Beside it stands ``ready``, which is what KServe's clients look at.
+    """
     return {
+        "ready": state is State.READY,
         "model_version_status": [
             {
                 "version": model.version,
                 "state": _STATES[state],
                 "status": {"error_code": "OK", "error_message": ""},
             }
-        ]
+        ],
     }
 
 

@@ -11,13 +11,19 @@ import orjson
 from frazil_runtime.errors import invalid
 from frazil_runtime.protocol import numbers, regular
 
-ECHO: Final = 96  # characters of a client's own text that an error message repeats
 MESSAGE: Final = 2048  # characters of an error's text: names in it may be the client's too
 
 # What RFC 8259 has no number for, and what TensorFlow Serving reads and writes all the same.
 _NUMBER_TOKEN: Final = re.compile(rb"NaN|Infinity")
 _ITEMS: Final = 256
-_ENCODER: Final = json.JSONEncoder(default=lambda _: "…")  # of lists of numbers
+_KINDS: Final = {
+    dict: "an object",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -62,20 +68,9 @@ def error(message: str) -> bytes:
     return json.dumps({"error": text}, ensure_ascii=False).encode(errors="replace")
 
 
-def echo(value: object) -> str:
-    """The beginning of a client's value as JSON, for error messages."""
-    text = ""
-    for piece in _ENCODER.iterencode(value):
-        text += piece
-        if len(text) > ECHO:
-            return text[:ECHO] + "…"
-    return text
-
-
-def echo_text(body: bytes) -> str:
-    """The beginning of a client's document as it came."""
-    text = body[: 4 * ECHO].decode(errors="replace")
-    return text if len(text) <= ECHO else text[:ECHO] + "…"
+def kind(value: object) -> str:
+    """What sort of value a client has sent: error messages say that, and never the value."""
+    return _KINDS.get(type(value), "a list")  # lists of numbers have types of their own
 
 
 def _parse_with_tokens(body: bytes) -> Any:

@@ -10,6 +10,7 @@ from frazil_runtime.errors import invalid
 from frazil_runtime.lifecycle import ModelInfo, State
 from frazil_runtime.manifest import Signature, Tensor
 from frazil_runtime.models import Served
+from frazil_runtime.protocol.descriptions import EXTENSIONS
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.request_signatures import remarks
 from frazil_runtime.statistics import Compute, Span, Statistics
@@ -24,7 +25,6 @@ _STATISTICS: Final = message_class("inference.ModelStatisticsResponse")
 _INDEX: Final = message_class("inference.RepositoryIndexResponse")
 
 PLATFORM: Final = "tensorflow_graphdef"
-EXTENSIONS: Final = ("model_configuration", "model_repository", "schedule_policy", "statistics")
 
 # A process that drains still answers, but asks clients that look here to go elsewhere.
 _STATES: Final = {State.READY: "AVAILABLE", State.DRAINING: "UNLOADING"}

@@ -161,7 +161,7 @@ def _input(tensor: Tensor, record: Record, raw: memoryview | None, content_type:
     if datatype != expected:
         raise invalid(
             f'input "{tensor.name}" has datatype {expected or "none"} ({tensor.dtype})'
-            f"{alternative}, got {documents.echo(datatype)}"
+            f"{alternative}, got {dtypes.named(datatype)}"
         )
     shape = _shape(tensor, _field(record, "shape", list))
     if (record.get("data") is not None) == (raw is not None):
@@ -219,12 +219,18 @@ def _field(record: Record, key: str, kind: type[T], default: Any = _Required) ->
     if (value := record.get(key)) is not None:
         return _typed(value, kind, f'"{key}"')
     if default is _Required:
-        raise invalid(f'"{key}" is missing in {documents.echo(record)}')
+        raise invalid(f'"{key}" is missing{_place(record)}')
     fallback: T = default
     return fallback
 
 
+def _place(record: Record) -> str:
+    """Which tensor it is, if it has said so."""
+    name = record.get("name")
+    return f' in "{name}"' if type(name) is str else ""
+
+
 def _typed(value: Any, kind: type[T], what: str) -> T:
     if type(value) is not kind:
-        raise invalid(f"{what} must be {_NAMES[kind]}, got {documents.echo(value)}")
+        raise invalid(f"{what} must be {_NAMES[kind]}, got {documents.kind(value)}")
     return value

@@ -13,7 +13,6 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Signature, Tensor
 from frazil_runtime.protocol import contents, parameters, typed
-from frazil_runtime.protocol.documents import echo
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.request_signatures import or_images, sent_as
@@ -100,7 +99,7 @@ def _input(tensor: Tensor, record: Message, raw: bytes | None, content_type: str
     if record.datatype != datatype:
         raise invalid(
             f'input "{tensor.name}" has datatype {datatype or "none"} ({tensor.dtype})'
-            f"{alternative}, got {echo(record.datatype)}"
+            f"{alternative}, got {dtypes.named(record.datatype)}"
         )
     if record.parameters:
         own = _plain(record.parameters)

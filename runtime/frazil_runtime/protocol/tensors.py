@@ -19,7 +19,6 @@ from frazil_runtime import dtypes
 from frazil_runtime.dtypes import DType
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Tensor
-from frazil_runtime.protocol.documents import echo
 from frazil_runtime.protocol.numbers import Numbers
 from frazil_runtime.request_signatures import sent_as
 from frazil_runtime.uris import Uri
@@ -46,7 +45,7 @@ _JSON_NAMES: Final = {
     list: "Array",
     str: "String",
     int: "Number",
-    float: "Number",
+    float: "Number with a fraction or an exponent",
 }
 
 
@@ -123,8 +122,8 @@ def _common_length(tensor: Tensor, level: list[Any], depth: int) -> int:
     for item in level:
         if type(item) is not list:
             raise invalid(
-                f'input "{tensor.name}" is ragged: JSON Value: {echo(item)} found at incorrect '
-                f"level: {depth + 1}, beside lists"
+                f'input "{tensor.name}" is ragged: JSON Value of Type: {_JSON_NAMES[type(item)]} '
+                f"found at incorrect level: {depth + 1}, beside lists"
             )
     expected = len(level[0])
     if len(lengths := set(map(len, level))) > 1:
@@ -209,12 +208,11 @@ def _bytes(tensor: Tensor, leaf: object) -> bytes:
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise invalid(f'input "{tensor.name}": Unable to base64 decode {echo(text)}') from None
+        raise invalid(f'input "{tensor.name}": Unable to base64 decode a "b64"') from None
 
 
 def _type_error(tensor: Tensor, leaf: object) -> InferenceError:
-    kind = _JSON_NAMES[type(leaf)]
     return invalid(
-        f'input "{tensor.name}": JSON Value: {echo(leaf)} Type: {kind} '
+        f'input "{tensor.name}": JSON Value of Type: {_JSON_NAMES[type(leaf)]} '
         f"is not of expected type: {tensor.dtype}"
     )

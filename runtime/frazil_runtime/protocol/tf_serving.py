@@ -1,7 +1,7 @@
 """TensorFlow Serving's REST API v1: the predict call.
 
 Documents and texts as of tensorflow_serving/g3doc/api_rest.md and util/json_tensor.cc. Where its
-errors repeat the client's whole document, these repeat its beginning.
+errors repeat the client's document, these do not: what is sent may be nobody else's business.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ def decode(body: bytes, manifest: Manifest) -> Predict:
         if not rows:
             raise invalid("Missing 'inputs' or 'instances' key")
         raise malformed(
-            body,
             "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
         )
     if rows:
-        inputs = _from_rows(signature, _instances(body, document["instances"]))
+        inputs = _from_rows(signature, _instances(document["instances"]))
     else:
         inputs = _from_columns(signature, document["inputs"])
     return Predict(InferRequest(name, inputs), rows)
@@ -61,27 +60,25 @@ def read_document(body: bytes, manifest: Manifest) -> tuple[dict[str, Any], str]
     """The object in ``body``, and which signature it calls: the default one unless it says."""
     document = documents.parse(body)
     if type(document) is not dict:
-        raise malformed(body, "Is not object")
+        raise malformed("Is not object")
     name = document.get("signature_name", "")
     if type(name) is not str:
-        raise malformed(
-            body, "not formatted correctly. 'signature_name' key must be a string value."
-        )
+        raise malformed("not formatted correctly. 'signature_name' key must be a string value.")
     return document, name or manifest.default_signature
 
 
-def malformed(body: bytes, what: str) -> InferenceError:
+def malformed(what: str) -> InferenceError:
     """TensorFlow Serving's words for a document that is not what a call wants, to be raised."""
-    return invalid(f"JSON Value: {documents.echo_text(body)} {what}")
+    return invalid(f"JSON Value: {what}")
 
 
-def _instances(body: bytes, instances: object) -> list[Any] | Regular:
+def _instances(instances: object) -> list[Any] | Regular:
     if isinstance(instances, REGULAR):
         return instances
     if type(instances) is not list:
-        raise malformed(body, "Expecting 'instances' to be an list/array")
+        raise malformed("Expecting 'instances' to be an list/array")
     if not instances:
-        raise malformed(body, "No values in 'instances' array")
+        raise malformed("No values in 'instances' array")
     return instances
 
 
@@ -100,8 +97,8 @@ def _from_rows(signature: Signature, instances: list[Any] | Regular) -> dict[str
             raise invalid(f"Expecting object but got list at item {at} of input list")
         if instance.keys() != names:
             raise invalid(
-                f"Failed to process element: {at} of 'instances' list. JSON object: "
-                f"{documents.echo(instance)} keys must be equal to: {','.join(sorted(names))}"
+                f"Failed to process element: {at} of 'instances' list. JSON object's "
+                f"keys must be equal to: {','.join(sorted(names))}"
             )
     return {
         tensor.name: from_nested(tensor, [instance[tensor.name] for instance in instances])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection
 
+from frazil_runtime.contract import MIB
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.listeners import ListenError
 from frazil_runtime.metrics import Metrics
@@ -26,6 +27,15 @@ from frazil_runtime.transport.rpc import Handlers, Rpc
 AGE_SECONDS: Final = 30.0
 _AGE_GRACE_SECONDS: Final = 600.0
 _SPREAD: Final = 1.1  # of a connection's age
+
+# gRPC's own bound cannot be changed while it serves, and the policy's can: what lies between the
+# two is received, and then refused.
+MESSAGE_BYTES: Final = 256 * MIB
+_MOST_BYTES: Final = 2**31 - 1  # of any message, as protobuf has it
+
+# As much of a call's head, and as long for a connection's first frame, as over HTTP/1.1.
+_METADATA_BYTES: Final = 64 * 1024
+_HANDSHAKE_MILLISECONDS: Final = 10_000
 
 # Without a call, after which the server may stop.
 QUIET_SECONDS: Final = 1.0
@@ -41,20 +51,24 @@ async def serving_grpc(
     lifecycle: Lifecycle,
     address: str,
     *,
-    max_message_bytes: int,
+    max_message_bytes: Callable[[], int],
+    hurry: asyncio.Event | None = None,
     age_seconds: float = AGE_SECONDS,
     grace_seconds: float = GRACE_SECONDS,
     quiet_seconds: float = QUIET_SECONDS,
 ) -> AsyncIterator[int]:
     """Serve ``models`` on ``address`` (``host:port``; port 0: any) to the end of the block.
 
-    Yields the port. At the end: serve on until no client calls any more, then finish what was
-    accepted, for up to ``grace_seconds``. ListenError names the address.
+    Yields the port. ``max_message_bytes`` is asked at each call; gRPC itself refuses, for the life
+    of the process, what is larger than MESSAGE_BYTES, or than the first answer where that is more.
+    At the end: serve on until no client calls any more, or somebody is in a ``hurry``, then finish
+    what was accepted, for up to ``grace_seconds``. ListenError names the address.
     """
     threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="grpc-codec")
-    server = grpc.aio.server(options=_options(max_message_bytes, age_seconds))
+    most = min(max(MESSAGE_BYTES, max_message_bytes()), _MOST_BYTES)
+    server = grpc.aio.server(options=_options(most, age_seconds))
     rpc = Rpc(models, metrics, threads, max_message_bytes)
-    services = _services(models, rpc, lifecycle, max_message_bytes)
+    services = _services(models, rpc, lifecycle)
     for name, handlers in services.items():
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server, _reflected())
@@ -66,28 +80,28 @@ async def serving_grpc(
     try:
         yield port
     finally:
-        await _deserted(rpc, age_seconds * _SPREAD, quiet_seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(age_seconds * _SPREAD):  # then all connections are new
+                await _deserted(rpc, quiet_seconds, hurry or asyncio.Event())
         await server.stop(grace_seconds)
         threads.shutdown(cancel_futures=True)
 
 
-async def _deserted(rpc: Rpc, patience: float, quiet_seconds: float) -> None:
-    """Wait until no call has come for a while, or every connection of today has grown old.
+async def _deserted(rpc: Rpc, quiet_seconds: float, hurry: asyncio.Event) -> None:
+    """Wait until no call has come for a while, or somebody is in a ``hurry``.
 
     A server that stops kills the calls that reach it before its clients have heard of that. A
     connection that has grown old does not: it is told to go, and what was sent meanwhile counts. So
     clients leave by age; that no new ones come is for the endpoint lists to see to.
     """
-    end = monotonic() + patience
-    while (left := min(rpc.last + quiet_seconds, end) - monotonic()) > 0:  # noqa: ASYNC110 - it is for time to pass
-        await asyncio.sleep(left)
+    while not hurry.is_set() and (left := rpc.last + quiet_seconds - monotonic()) > 0:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), left)
 
 
-def _services(
-    models: Models, rpc: Rpc, lifecycle: Lifecycle, max_bytes: int
-) -> dict[str, Handlers]:
+def _services(models: Models, rpc: Rpc, lifecycle: Lifecycle) -> dict[str, Handlers]:
     found = {
-        rpc_tf_serving.PREDICTION: rpc_tf_serving.prediction_service(models, rpc, max_bytes),
+        rpc_tf_serving.PREDICTION: rpc_tf_serving.prediction_service(models, rpc),
         rpc_tf_serving.MODEL: rpc_tf_serving.model_service(models, rpc, lifecycle),
         rpc_open_inference.SERVICE: rpc_open_inference.inference_service(models, rpc, lifecycle),
     }
@@ -100,6 +114,9 @@ def _options(max_bytes: int, age_seconds: float) -> tuple[tuple[str, Any], ...]:
         ("grpc.max_send_message_length", -1),
         ("grpc.per_message_decompression", 0),  # it has no bound: see ``rpc_compression``
         ("grpc.so_reuseport", 0),  # else a port that is taken would be shared in silence
+        ("grpc.max_metadata_size", _METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
         ("grpc.max_connection_age_ms", round(age_seconds * 1000)),
         ("grpc.max_connection_age_grace_ms", round(_AGE_GRACE_SECONDS * 1000)),
         # Clients that vanished without a word are found out while a call of theirs is open.

@@ -68,13 +68,18 @@ class Codec(Generic[C]):
 
 
 class Rpc:
-    """Makes handlers of calls. Long messages are read and written on ``threads``."""
+    """Makes handlers of calls. Long messages are read and written on ``threads``.
 
-    def __init__(self, models: Models, metrics: Metrics, threads: Executor, max_bytes: int) -> None:
+    ``max_bytes`` is asked at each call: how many a message may have.
+    """
+
+    def __init__(
+        self, models: Models, metrics: Metrics, threads: Executor, max_bytes: Callable[[], int]
+    ) -> None:
         self._models = models
         self._metrics = metrics
         self._threads = threads
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self.last = -math.inf  # when a call last came, in seconds of ``monotonic``
 
     def predicts(self, codec: Codec[Any]) -> Any:
@@ -107,12 +112,16 @@ class Rpc:
         async def answered(data: bytes, context: Context) -> bytes:
             self.last = monotonic()
             try:
-                return await behaviour(inflated(data, self._max_bytes), context)
+                return await behaviour(inflated(data, self.max_bytes()), context)
             except InferenceError as error:
-                await abort(context, error)
+                refusal = InferenceError(error.code, _short(str(error)), error.retry_after)
             except Exception:
                 log.exception("a call failed")
-                await abort(context, InferenceError(Code.INTERNAL, "internal error: see the log"))
+                refusal = InferenceError(Code.INTERNAL, "internal error: see the log")
+            # The library keeps what abort raises in a cycle, and with it every frame that was left
+            # for it: a message of 64 MiB would stay until the garbage is next collected.
+            del data
+            await abort(context, refusal)
             raise AssertionError  # abort raises
 
         return grpc.unary_unary_rpc_method_handler(answered)

@@ -6,6 +6,7 @@ as they were sent.
 
 from __future__ import annotations
 
+from frazil_runtime.transport.bodies import too_large
 from frazil_runtime.transport.encodings import inflate
 
 
@@ -13,7 +14,10 @@ def inflated(data: bytes, max_bytes: int) -> bytes:
     """The message in ``data``, which is compressed if it begins as no message of ours does.
 
     Gzip's magic is no tag of protobuf's, and zlib's is that of field 15, which no request has.
+    PAYLOAD_TOO_LARGE where it has more than ``max_bytes``, compressed or not.
     """
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
     if data[:2] == b"\x1f\x8b":
         return inflate(data, "gzip", max_bytes)
     if len(data) > 2 and data[0] == 0x78 and int.from_bytes(data[:2], "big") % 31 == 0:

@@ -8,8 +8,10 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health_pb2
 
+from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import Lifecycle
-from frazil_runtime.transport.rpc import Context, Handlers
+from frazil_runtime.protocol.messages import parse
+from frazil_runtime.transport.rpc import Context, Handlers, abort
 
 SERVICE: Final = "grpc.health.v1.Health"
 FILE: Final = health_pb2.DESCRIPTOR
@@ -29,26 +31,33 @@ def health_service(lifecycle: Lifecycle, services: Iterable[str]) -> Handlers:
     def answer() -> Any:
         return _Status(status=_Status.SERVING if lifecycle.ready else _Status.NOT_SERVING)
 
-    async def check(request: Any, context: Context) -> Any:
-        if request.service not in known:
+    async def check(data: bytes, context: Context) -> Any:
+        if await _service(data, context) not in known:
             await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
         return answer()
 
-    async def watch(request: Any, context: Context) -> AsyncIterator[Any]:
-        del context
+    async def watch(data: bytes, context: Context) -> AsyncIterator[Any]:
+        service = await _service(data, context)
         unknown = _Status(status=_Status.SERVICE_UNKNOWN)
         while True:
             state = lifecycle.state
-            yield answer() if request.service in known else unknown
+            yield answer() if service in known else unknown
             if lifecycle.draining:
                 return
             await lifecycle.left(state)
 
+    serialize = _Status.SerializeToString
     return {
-        "Check": grpc.unary_unary_rpc_method_handler(check, *_coded()),
-        "Watch": grpc.unary_stream_rpc_method_handler(watch, *_coded()),
+        "Check": grpc.unary_unary_rpc_method_handler(check, response_serializer=serialize),
+        "Watch": grpc.unary_stream_rpc_method_handler(watch, response_serializer=serialize),
     }
 
 
-def _coded() -> tuple[Any, Any]:
-    return health_pb2.HealthCheckRequest.FromString, _Status.SerializeToString
+async def _service(data: bytes, context: Context) -> str:
+    """Whose health is asked. Read here: what the library cannot read, it calls a bug of ours."""
+    try:
+        name: str = parse(health_pb2.HealthCheckRequest, data).service
+    except InferenceError as error:
+        await abort(context, error)
+        raise
+    return name

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final
 
 from frazil_runtime.errors import Code, InferenceError, invalid
-from frazil_runtime.lifecycle import Lifecycle
+from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import grpc_descriptions, tf_serving_grpc
 from frazil_runtime.protocol.messages import Message, message_class
@@ -24,10 +23,12 @@ _RELOAD: Final = (
 )
 
 
-def prediction_service(models: Models, rpc: Rpc, max_bytes: int) -> Handlers:
+def prediction_service(models: Models, rpc: Rpc) -> Handlers:
     """Every method of PredictionService."""
     codecs = tf_serving_grpc
-    decode_predict = partial(codecs.decode_predict, max_bytes=max_bytes)
+
+    def decode_predict(message: Message, model: ModelInfo) -> tf_serving_grpc.Predict:
+        return codecs.decode_predict(message, model, max_bytes=rpc.max_bytes())
 
     def metadata(request: Message) -> Message:
         served = _find(models, request)

@@ -34,9 +34,10 @@ _ANY_CASE: Final = re.compile(
 
 
 def of_server() -> dict[str, Methods]:
-    """What needs no model: TensorFlow Serving has the path, and refuses it."""
+    """What needs no model: a path that TensorFlow Serving refuses, and one of KServe's."""
     nameless = Answer.of_error(invalid("Missing model name in request."))
-    return {"/v1/models": {"GET": constant(nameless)}}
+    alive = Answer.of_record({"status": "alive"})
+    return {"/v1/models": {"GET": constant(nameless)}, "/": {"GET": constant(alive)}}
 
 
 def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> dict[str, Methods]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from frazil_runtime.client.remote import Server, ServerError
 from frazil_runtime.client.samples import Samples, Summary, duration, percentiles, summarise
 
 SERVER = Server("127.0.0.1:8080")
-PLAN = Plan(SERVER, (b"",), connections=1, seconds=10.0, rate=100.0)
+PLAN = Plan(SERVER, repeat(b""), connections=1, seconds=10.0, rate=100.0)
 
 
 class TestArrivals:

@@ -57,9 +57,10 @@ def test_metadata_names_signatures_as_tensorflow_serving_does() -> None:
 )
 def test_status(state: State, name: str) -> None:
     assert descriptions.tf_serving_status(MODEL, state) == {
+        "ready": state is State.READY,
         "model_version_status": [
             {"version": "3", "state": name, "status": {"error_code": "OK", "error_message": ""}}
-        ]
+        ],
     }
 
 

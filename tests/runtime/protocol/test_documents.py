@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frazil_runtime.errors import Code, InferenceError
@@ -88,19 +88,24 @@ def test_bytes_are_read_or_refused(body: bytes) -> None:
         documents.parse(body)
 
 
-@settings(max_examples=25)
-@given(JSON)
-def test_an_echo_is_short_and_begins_as_the_value_does(value: Any) -> None:
-    text = documents.echo(value)
-    assert len(text) <= documents.ECHO + 1
-    assert json.dumps(value).startswith(text.removesuffix("…"))
+KINDS: dict[str, Any] = {
+    "an object": {"a": 1},
+    "a list": [1],
+    "text": "a",
+    "a number": 0.5,
+    "true or false": False,
+    "null": None,
+}
 
 
-def test_an_echo_of_a_deep_value_is_short() -> None:
-    value: Any = 0
-    for _ in range(5_000):
-        value = [value]
-    assert len(documents.echo(value)) == documents.ECHO + 1
+@pytest.mark.parametrize(("kind", "value"), KINDS.items(), ids=KINDS)
+def test_a_value_is_told_by_its_kind_alone(kind: str, value: Any) -> None:
+    assert documents.kind(value) == kind
+
+
+@pytest.mark.parametrize("text", [b"[%s]" % b",".join([b"1"] * n) for n in (300, 300_000)])
+def test_a_long_list_of_numbers_is_a_list_whatever_it_became(text: bytes) -> None:
+    assert documents.kind(documents.parse(text)) == "a list"
 
 
 @given(st.text(st.characters(codec=None)))

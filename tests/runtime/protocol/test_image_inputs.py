@@ -206,7 +206,7 @@ REFUSED: dict[str, tuple[Callable[[], InferRequest], str]] = {
     ),
     "v2, another type": (
         lambda: v2({"datatype": "UINT8", "shape": SIZES, "data": [1] * 6}),
-        r'has datatype FP32 \(float32\), or strings that are images, got "UINT8"',
+        r"has datatype FP32 \(float32\), or strings that are images, got UINT8",
     ),
     "v2, numbers of another shape": (
         lambda: v2({"datatype": "FP32", "shape": [1], "data": [1]}),

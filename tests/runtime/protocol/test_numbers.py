@@ -144,7 +144,7 @@ def test_long_and_short_rows_are_ragged_in_the_same_words() -> None:
 
 def test_a_fraction_in_a_long_list_is_no_integer() -> None:
     text = f"[{ONES}, 1.5]"
-    with pytest.raises(InferenceError, match=r"1\.5 Type: Number is not of expected type: int32"):
+    with pytest.raises(InferenceError, match="an exponent is not of expected type: int32"):
         tf_serving.decode(
             b'{"inputs": %s}' % text.encode(), manifest((tensor("x", "int32", (-1,)),))
         )

@@ -78,11 +78,11 @@ def test_byte_strings(fields: dict[str, object], texts: list[bytes]) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no inputs": ({}, '"inputs" is missing in {}'),
-    "inputs that are null": ({"inputs": None}, '"inputs" is missing in {"inputs": null}'),
-    "inputs that are no list": ({"inputs": {}}, '"inputs" must be a list, got {}'),
-    "an input that is no object": ({"inputs": [1]}, "an input must be an object, got 1"),
-    "an input without a name": ({"inputs": [{}]}, '"name" is missing in {}'),
+    "no inputs": ({}, '"inputs" is missing'),
+    "inputs that are null": ({"inputs": None}, '"inputs" is missing'),
+    "inputs that are no list": ({"inputs": {}}, '"inputs" must be a list, got an object'),
+    "an input that is no object": ({"inputs": [1]}, "an input must be an object, got a number"),
+    "an input without a name": ({"inputs": [{}]}, '"name" is missing'),
     "an input sent twice": ({"inputs": [X, X]}, 'input "x" is sent twice'),
     "an input that is missing": ({"inputs": []}, 'input "x" is missing; the signature has x'),
     "an input of another name": (
@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "another datatype": (
         {"inputs": [X | {"datatype": "INT32"}]},
-        'input "x" has datatype FP32 (float32), got "INT32"',
+        'input "x" has datatype FP32 (float32), got INT32',
     ),
     "a shape of other than whole numbers": (
         {"inputs": [X | {"shape": [1, 2.0]}]},
@@ -125,11 +125,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"inputs": [X | {"data": [[1], [2, 3]]}]},
         'input "x" is ragged: Encountered list at unexpected size: 2 at level: 1 expected size: 1',
     ),
-    "an id that is no text": ({"inputs": [X], "id": 1}, '"id" must be text, got 1'),
-    "outputs without names": ({"inputs": [X], "outputs": [{}]}, '"name" is missing in {}'),
+    "an id that is no text": ({"inputs": [X], "id": 1}, '"id" must be text, got a number'),
+    "outputs without names": ({"inputs": [X], "outputs": [{}]}, '"name" is missing'),
     "parameters that are no object": (
         {"inputs": [X], "parameters": 1},
-        '"parameters" must be an object, got 1',
+        '"parameters" must be an object, got a number',
     ),
     "a signature that the model lacks": (
         {"inputs": [X], "parameters": {"signature_name": "b"}},
@@ -147,7 +147,7 @@ def test_what_is_refused(document: dict[str, object], text: str) -> None:
 
 
 def test_a_document_that_is_no_object_is_refused() -> None:
-    with pytest.raises(InferenceError, match=r"the request must be an object, got \[1\]"):
+    with pytest.raises(InferenceError, match=r"the request must be an object, got a list"):
         open_inference.decode(b"[1]", ONE)
 
 

@@ -156,7 +156,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "another datatype": (
         {"inputs": [X | {"datatype": "INT32"}]},
-        'input "x" has datatype FP32 (float32), got "INT32"',
+        'input "x" has datatype FP32 (float32), got INT32',
     ),
     "a shape that is not the signature's": (
         {"inputs": [X | {"shape": [2, 1]}], "raw_input_contents": [RAW]},

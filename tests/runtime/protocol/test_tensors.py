@@ -26,21 +26,31 @@ IN_JSON = [dtype.name for dtype in dtypes.DTYPES if dtype.numpy.kind != "c"]
 REFUSED: dict[str, tuple[str, tuple[int, ...] | None, object, str]] = {
     "a shorter row": ("float32", (-1, 2), [[1, 2], [3]], "unexpected size: 1 at level: 1"),
     "a longer row": ("float32", (-1, 2), [[1, 2], [3, 4, 5]], "unexpected size: 3 at level: 1"),
-    "a number beside a list": ("float32", (-1, 2), [[1, 2], 3], "3 found at incorrect level: 2"),
-    "a list beside a number": ("float32", (-1,), [1, [2]], "1 found at incorrect level: 2"),
+    "a number beside a list": (
+        "float32",
+        (-1, 2),
+        [[1, 2], 3],
+        "at incorrect level: 2",
+    ),
+    "a list beside a number": ("float32", (-1,), [1, [2]], "at incorrect level: 2"),
     "too few dimensions": ("float32", (-1, 2), [1, 2], "1 dimensions instead of 2"),
     "too many dimensions": ("float32", (-1,), [[1]], "2 dimensions instead of 1"),
     "a dimension of another size": ("float32", (-1, 2), [[1, 2, 3]], "3 instead of 2"),
     "1,000 dimensions where any rank goes": ("float32", None, "deep", "more than 64 dimensions"),
-    "a fraction for an integer": ("int32", (-1,), [1, 1.5], "1.5 Type: Number is not of"),
-    "a float for an integer": ("int64", (-1,), [1.0], "1.0 Type: Number is not of"),
-    "a bool for a number": ("float32", (-1,), [True], "true Type: Bool is not of"),
-    "a bool for an integer": ("int32", (-1,), [1, False], "false Type: Bool is not of"),
-    "a number for a bool": ("bool", (-1,), [1], "1 Type: Number is not of"),
-    "a text for a number": ("float32", (-1,), ["1"], '"1" Type: String is not of'),
-    "a null for a number": ("float32", (-1,), [None], "null Type: Null is not of"),
+    "a fraction for an integer": (
+        "int32",
+        (-1,),
+        [1, 1.5],
+        "an exponent is not of",
+    ),
+    "a float for an integer": ("int64", (-1,), [1.0], "an exponent is not of"),
+    "a bool for a number": ("float32", (-1,), [True], "Type: Bool is not of"),
+    "a bool for an integer": ("int32", (-1,), [1, False], "Type: Bool is not of"),
+    "a number for a bool": ("bool", (-1,), [1], "Type: Number is not of"),
+    "a text for a number": ("float32", (-1,), ["1"], "Type: String is not of"),
+    "a null for a number": ("float32", (-1,), [None], "Type: Null is not of"),
     "an object for a number": ("float32", (-1,), [{"b64": ""}], "Type: Object is not of"),
-    "a number for a text": ("string", (-1,), [1], "1 Type: Number is not of"),
+    "a number for a text": ("string", (-1,), [1], "Type: Number is not of"),
     "an object for a text": ("string", (-1,), [{"a": "b"}], "Type: Object is not of"),
     "what is no base64": ("string", (-1,), [{"b64": "%"}], "Unable to base64 decode"),
     "an integer over the top": ("int8", (-1,), [128], "beyond the range of int8"),
@@ -153,6 +163,8 @@ def test_every_array_comes_back_from_its_json(case: tuple[str, Array]) -> None:
     assert back.dtype == array.dtype
     if array.size or array.ndim < 2:  # [] tells no further sizes
         assert back.shape == array.shape
+    if dtype == "bfloat16":  # numpy does not know its NaN
+        back, array = back.astype(np.float32), array.astype(np.float32)
     np.testing.assert_array_equal(back.reshape(array.shape), array)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest
-from frazil_runtime.protocol import documents, tf_serving
+from frazil_runtime.protocol import tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
 
 Array = npt.NDArray[Any]
@@ -92,29 +92,28 @@ def test_the_signature_is_the_default_one_or_the_one_named() -> None:
 
 REFUSED: dict[str, tuple[Manifest, bytes, str]] = {
     "an empty body": (ONE, b"", "JSON Parse error: The document is empty"),
-    "no object": (ONE, b"[1]", "JSON Value: [1] Is not object"),
+    "no object": (ONE, b"[1]", "JSON Value: Is not object"),
     "neither key": (ONE, b"{}", "Missing 'inputs' or 'instances' key"),
     "both keys": (
         ONE,
         b'{"inputs": 1, "instances": 2}',
-        'JSON Value: {"inputs": 1, "instances": 2} Not formatted correctly expecting only one of '
+        "JSON Value: Not formatted correctly expecting only one of "
         "'inputs' or 'instances' keys to exist ",
     ),
     "instances that are no list": (
         ONE,
         b'{"instances": 1}',
-        "JSON Value: {\"instances\": 1} Expecting 'instances' to be an list/array",
+        "JSON Value: Expecting 'instances' to be an list/array",
     ),
     "no instances": (
         ONE,
         b'{"instances": []}',
-        "JSON Value: {\"instances\": []} No values in 'instances' array",
+        "JSON Value: No values in 'instances' array",
     ),
     "a signature's name that is no text": (
         ONE,
         b'{"instances": [1], "signature_name": 1}',
-        'JSON Value: {"instances": [1], "signature_name": 1} not formatted correctly. '
-        "'signature_name' key must be a string value.",
+        "JSON Value: not formatted correctly. 'signature_name' key must be a string value.",
     ),
     "a signature that the model lacks": (
         ONE,
@@ -136,14 +135,13 @@ REFUSED: dict[str, tuple[Manifest, bytes, str]] = {
     "an instance that lacks an input": (
         TWO,
         b'{"instances": [{"x": [1, 2], "n": 1}, {"x": [1, 2]}]}',
-        "Failed to process element: 1 of 'instances' list. JSON object: {\"x\": [1, 2]} keys must "
+        "Failed to process element: 1 of 'instances' list. JSON object's keys must "
         "be equal to: n,x",
     ),
     "an instance with another name": (
         ONE,
         b'{"instances": [{"y": 1}]}',
-        "Failed to process element: 0 of 'instances' list. JSON object: {\"y\": 1} keys must be "
-        "equal to: x",
+        "Failed to process element: 0 of 'instances' list. JSON object's keys must be equal to: x",
     ),
     "a list among objects": (
         ONE,
@@ -153,7 +151,7 @@ REFUSED: dict[str, tuple[Manifest, bytes, str]] = {
     "an object among lists": (
         ONE,
         b'{"instances": [[1, 2], {"x": [1, 2]}]}',
-        'input "x" is ragged: JSON Value: {"x": [1, 2]} found at incorrect level: 2, beside lists',
+        'input "x" is ragged: JSON Value of Type: Object found at incorrect level: 2, beside lists',
     ),
     "a column that lacks an input": (
         TWO,
@@ -174,15 +172,6 @@ def test_what_is_refused(of: Manifest, body: bytes, text: str) -> None:
         tf_serving.decode(body, of)
     assert raised.value.code is Code.INVALID_ARGUMENT
     assert str(raised.value) == text
-
-
-def test_a_refusal_repeats_only_the_beginning_of_the_document() -> None:
-    body = b'{"instances": [], "secret": "' + b"x" * 1_000_000 + b'"}'
-    with pytest.raises(InferenceError) as raised:
-        tf_serving.decode(body, ONE)
-    assert str(raised.value).startswith('JSON Value: {"instances": [], "secret": "xxx')
-    assert str(raised.value).endswith("… No values in 'instances' array")
-    assert len(str(raised.value)) < documents.ECHO + 100
 
 
 ROW_CALL = Predict(InferRequest("serving_default", {}), rows=True)

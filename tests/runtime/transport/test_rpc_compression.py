@@ -25,7 +25,14 @@ def test_what_is_compressed_is_inflated(compress: Callable[[bytes], bytes]) -> N
 
 @pytest.mark.parametrize("data", [MESSAGE, b"", b"\x1f", b"\x78\x9c"])
 def test_what_is_not_is_left(data: bytes) -> None:
-    assert inflated(data, 0) is data
+    assert inflated(data, len(data)) is data
+
+
+def test_what_is_too_large_is_refused_however_it_came() -> None:
+    for data in (MESSAGE, gzip.compress(MESSAGE)):
+        with pytest.raises(InferenceError) as raised:
+            inflated(data, len(MESSAGE) - 1)
+        assert raised.value.code is Code.PAYLOAD_TOO_LARGE
 
 
 def test_no_request_begins_as_compressed_ones_do() -> None:
