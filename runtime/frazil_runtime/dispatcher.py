@@ -110,9 +110,9 @@ class Dispatcher:
         coming in already."""
         if not self.scheduler:
             return False
-        cost = self.costs.least(hosted.name, hosted.manifest.default_signature)
+        cost, size = self.costs.least(hosted.name, hosted.manifest.default_signature)
         ahead = self.running + coming * cost
-        return self.scheduler.would_refuse(self._clock(), cost, ahead)
+        return self.scheduler.would_refuse(self._clock(), size, ahead)
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""
@@ -182,10 +182,12 @@ class Dispatcher:
             formed = [(first, first.rows)]
         parts = [Part(piece, piece.start, rows) for piece, rows in formed]
         rows, now = sum([part.rows for part in parts]), self._clock()
+        work = self.scheduler.work
         for part in parts:
             self._take(part, now)
         session, expected = job.hosted.session, job.cost.expected(rows)
         run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
+        run.waited = work - self.scheduler.work
         self._runs.add(run)
         return run
 
@@ -199,7 +201,8 @@ class Dispatcher:
         left = piece.rows - part.rows
         if left:
             piece.start += part.rows
-            self.scheduler.retake(piece, left, job.cost.expected(left))
+            cost = job.cost.expected(left)
+            self.scheduler.retake(piece, left, cost, job.cost.size(left))
         else:
             self.scheduler.remove(piece)
             job.pieces.discard(piece)
@@ -226,7 +229,7 @@ class Dispatcher:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
-        self._pace.work_off(self._clock(), run.expected)
+        self._pace.work_off(self._clock(), run.waited)
         self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
         if run.parts[0].piece.again:  # as are all, or none
@@ -306,8 +309,8 @@ class Dispatcher:
     # Jobs.
 
     def _piece(self, job: Job, start: int, rows: int, group: Hashable) -> Piece:
-        cost = job.cost.expected(rows)
-        piece = Piece(group, rows, cost, job.arrived, job.priority, job=job, start=start)
+        cost, size = job.cost.expected(rows), job.cost.size(rows)
+        piece = Piece(group, rows, cost, job.arrived, size, job.priority, job=job, start=start)
         job.pieces.add(piece)
         self._quick += job.quick
         return piece

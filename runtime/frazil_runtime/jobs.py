@@ -107,6 +107,7 @@ class Run:
     cost: Cost
     expected: float
     started: float
+    waited: float = 0.0  # what these rows counted in line, each request by itself
     overdue: bool = False  # it was ended, since it did not end by itself
 
 

@@ -12,7 +12,6 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from frazil_runtime.lifecycle import ModelInfo
 
@@ -25,7 +24,7 @@ _BUCKETS: Final = (
 )
 
 
-_BOUNDS: Final = (*(floatToGoString(bound) for bound in _BUCKETS), "+Inf")
+_BOUNDS: Final = (*(str(bound) for bound in _BUCKETS), "+Inf")
 
 
 class Outcomes:

@@ -6,6 +6,8 @@ from typing import Final
 
 WINDOW_SECONDS: Final = 0.1
 
+AT_FIRST: Final = 0.5
+RESERVED: Final = 0.8  # or half of those who are let in would wait longer than they were to
 LEAST: Final = 0.05  # of the slots' whole time: what a process that is stopped may make believe
 
 # Of the newest window. Who is promised too short a wait has been deceived; who is refused may come
@@ -15,15 +17,16 @@ _RISE: Final = 0.05
 
 
 class Pace:
-    """``rate`` is how many seconds of session time, as expected, are worked off in one second.
+    """``rate`` is how many seconds of waiting work are worked off in one second.
 
-    It is looked at while something waits; at most as many as there are slots. Times are in seconds
-    of one clock.
+    Fewer than there are slots where these have no core each, more where requests are cheaper
+    together than each by itself: so it is looked at while something waits, less a reserve, and half
+    of the slots are counted on until then. Times are in seconds of one clock.
     """
 
     def __init__(self, slots: int) -> None:
-        self.rate = float(slots)
-        self._slots = float(slots)
+        self.rate = slots * AT_FIRST
+        self._slots = slots
         self._since = 0.0
         self._worked = 0.0
 
@@ -32,10 +35,10 @@ class Pace:
         self._since, self._worked = now, 0.0
 
     def work_off(self, now: float, seconds: float) -> None:
-        """A run has ended that was expected to take so long."""
+        """So much of what waited has been run."""
         self._worked += seconds
         passed = now - self._since
         if passed >= WINDOW_SECONDS:
-            newest = min(self._slots, max(self._worked / passed, LEAST * self._slots))
+            newest = max(RESERVED * self._worked / passed, LEAST * self._slots)
             self.rate += (_FALL if newest < self.rate else _RISE) * (newest - self.rate)
             self._since, self._worked = now, 0.0

@@ -16,7 +16,7 @@ def test_at_first_every_slot_is_believed_to_have_a_core() -> None:
     [
         pytest.param(0.5, 2.0, id="as many seconds as there are slots"),
         pytest.param(0.25, 1.5, id="half as many: it falls half of the way at once"),
-        pytest.param(2.0, 2.0, id="more than can be: runs that were expected to be longer"),
+        pytest.param(1.0, 2.1, id="twice as many, as a batch does: it rises a twentieth"),
         pytest.param(0.0, 1 + LEAST, id="nothing at all: not to be believed quite"),
     ],
 )

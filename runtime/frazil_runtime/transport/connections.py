@@ -177,9 +177,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        if self._coming is not None and not self.parser.should_upgrade():
-            self._coming.whole = True
+        exchange = self._coming
+        if exchange is not None and not self.parser.should_upgrade():
+            exchange.whole = True
             self._coming = None
+            if not self._line:  # it was answered before, and this only had to be read
+                self._expect_more()
 
     def _refuse_garbage(self, error: HttpParserError) -> None:
         self._deaf = True
@@ -242,12 +245,16 @@ class Connection(asyncio.Protocol):
         # While the process drains no byte buys time, so that its end is near.
         size = 0 if self._app.draining else exchange.size
         left = limits.patience(passed, size) - passed
-        self._deadline.set(left, lambda: exchange.refuse(too_slow(exchange.size)))
+        self._deadline.set(left, lambda: self._give_up(exchange))
+
+    def _give_up(self, exchange: Exchange) -> None:
+        exchange.keeps = False
+        exchange.refuse(too_slow(exchange.size))
 
     def _expect_more(self) -> None:
         """Bound the time until the next request, of its head, or of what nobody wants any more."""
         terms = self._terms
-        if self._done:
+        if self._done or self._coming is not None:
             self._deadline.set(self._app.limits.linger_seconds, self._close)
         elif self._in_head:
             self._deadline.set(terms.head_seconds, self.transport.abort)
@@ -277,9 +284,9 @@ class Connection(asyncio.Protocol):
 
     def _is_last(self, exchange: Exchange) -> bool:
         """Whether this answer is the connection's last: asked as late as can be."""
-        if self._stopping or self._app.draining or not (exchange.keeps and exchange.whole):
+        if self._stopping or self._app.draining or not exchange.keeps:
             return True
-        return self._terms.clock() >= self._expires
+        return not exchange.ends_soon or self._terms.clock() >= self._expires
 
     def _close(self) -> None:
         """Close once everything has been taken."""

@@ -15,6 +15,7 @@ from frazil_runtime.transport.limits import Limits, too_large
 
 JSON: Final = (b"content-type", b"application/json")
 OK: Final = "OK"  # the outcome of what succeeded; any other is the name of a Code
+REST_BYTES: Final = 256 * 1024  # of a body that was answered before it had come whole
 SHORT_BYTES: Final = 64 * 1024  # of a body that is read without asking for room
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -90,6 +91,18 @@ class Exchange:
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether what is still to come of it is sooner read than a connection is made.
+
+        Who waits for a word may send nothing more at all.
+        """
+        if self.whole:
+            return True
+        return (
+            not self.expects and self.length is not None and self.length - self.size <= REST_BYTES
+        )
 
     def take(self, chunk: bytes) -> None:
         """Some more of the body; what comes after an answer is thrown away."""

@@ -97,7 +97,9 @@ class Predicts(Generic[C]):
 class Prediction(Generic[C]):
     """One prediction: every way it ends is counted, and its room is given back."""
 
-    __slots__ = ("_asked", "_call", "_exchange", "_held", "_of", "_signature", "_started")
+    __slots__ = (
+        *("_asked", "_call", "_coming", "_exchange", "_held", "_of", "_signature", "_started"),
+    )
 
     _call: C  # once it has been decoded
 
@@ -106,6 +108,7 @@ class Prediction(Generic[C]):
         self._started = perf_counter()
         self._asked = options.NONE
         self._held = 0
+        self._coming = False
         self._signature = ""
 
     def admit(self) -> None:
@@ -115,9 +118,11 @@ class Prediction(Generic[C]):
         self._asked = asked = options.read(exchange.headers)
         length = None if asked.body else exchange.length
         self._held = self._of.shared.admission.admit(self._of.served.info.name, length)
+        self._coming = True
 
     def begin(self) -> None:
         """Answer without a task where that can be done, which costs much less."""
+        self._arrived()
         exchange, asked = self._exchange, self._asked
         if asked.body or self._size_to_read() > _INLINE_BYTES:
             exchange.run(self._answer())
@@ -134,10 +139,16 @@ class Prediction(Generic[C]):
     def ended(self, outcome: str) -> None:
         """Count it, and give its room back."""
         of = self._of
+        if self._coming:
+            self._arrived()
         of.shared.admission.release(self._held)
         seconds = perf_counter() - self._started
         name, protocol = of.served.info.name, of.codec.protocol
         of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
+
+    def _arrived(self) -> None:
+        self._coming = False
+        self._of.shared.admission.arrived()
 
     def _finish(self, result: InferResponse | InferenceError) -> None:
         """Whatever goes wrong must not harm who calls this: the engine's turn is others', too."""

@@ -6,7 +6,7 @@ as they were sent.
 
 from __future__ import annotations
 
-from frazil_runtime.transport.bodies import too_large
+from frazil_runtime.transport.limits import too_large
 from frazil_runtime.transport.encodings import inflate
 
 
