@@ -47,7 +47,7 @@ class OutputCache:
 def scope_of(
     model: str, artifact: str, signature: str, tensors: Iterable[tuple[str, Array]]
 ) -> bytes:
-    """What all requests have in common whose inputs (names and arrays) have these dtypes and shapes.
+    """What all requests share whose inputs (names and arrays) have these dtypes and shapes.
 
     Every field is of known length, or says how long it is: different scopes are different texts,
     and none is the beginning of another.

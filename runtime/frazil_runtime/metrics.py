@@ -25,7 +25,7 @@ _BUCKETS: Final = (
 )
 
 
-_BOUNDS: Final = (*(floatToGoString(bound) for bound in _BUCKETS), "+Inf")
+_BOUNDS: Final = (*map(floatToGoString, _BUCKETS), "+Inf")
 
 
 class Outcomes:
