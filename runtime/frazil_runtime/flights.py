@@ -93,9 +93,11 @@ class Flight:
             waiter.wait(self, seconds)
 
     def remove(self, waiter: Waiter) -> None:
-        """This one waits no more."""
+        """This one waits no more; while the result is being given, that changes nothing."""
+        if self._result is not None:
+            return
         self._waiting.remove(waiter)
-        if not self._waiting and self._result is None:
+        if not self._waiting:
             self._owner.given_up(self)
 
     def land(self, result: Result) -> None:

@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.flights import Flight
+from frazil_runtime.flights import Flight, Waiter
 from frazil_runtime.jobs import Result
 
 RESULT = [np.zeros(1)]
 ERROR = InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=2.0)
 
 
+class Passenger(Waiter):
+    """Keeps what it is given, and does what the test says with it."""
+
+    def __init__(self, does: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.given: list[Result] = []
+        self._does = does
+
+    def take(self, result: Result) -> None:
+        self.given.append(result)
+        self._does()
+
+
 class Airport:
-    """A flight, who got what of it, and how often it was given up."""
+    """A flight and its owner: what it landed with, and how often it was given up."""
 
     def __init__(self) -> None:
-        self.given_up = 0
-        self.given: dict[str, list[Result]] = {}
-        self.flight = Flight(self._give_up)
+        self.given_up_flights: list[Flight] = []
+        self.results: list[Result] = []
+        self.flight = Flight(self, None, 0)
 
-    def done(self, name: str) -> object:
-        return self.given.setdefault(name, []).append
+    def landed(self, flight: Flight, result: Result) -> None:
+        assert flight is self.flight
+        self.results.append(result)
 
-    def _give_up(self) -> None:
-        self.given_up += 1
+    def given_up(self, flight: Flight) -> None:
+        self.given_up_flights.append(flight)
+
+    def join(self, *waiters: Passenger, seconds: float | None = None) -> None:
+        for waiter in waiters:
+            self.flight.join(waiter, seconds)
 
 
 @pytest.fixture
@@ -36,87 +55,82 @@ def airport() -> Airport:
 
 
 def test_all_that_wait_get_the_result_once(airport: Airport) -> None:
-    leaves = [airport.flight.join(None, airport.done(name)) for name in "ab"]
+    waiters = [Passenger(), Passenger()]
+    airport.join(*waiters)
     airport.flight.land(RESULT)
-    for leave in leaves:
-        leave()
-    assert airport.given == {"a": [RESULT], "b": [RESULT]}
-    assert airport.given_up == 0
+    for waiter in waiters:
+        waiter.leave()
+    assert [waiter.given for waiter in waiters] == [[RESULT], [RESULT]]
+    assert (airport.results, airport.given_up_flights) == ([RESULT], [])
 
 
 def test_each_gets_an_error_of_its_own(airport: Airport) -> None:
-    for name in "ab":
-        airport.flight.join(None, airport.done(name))
+    waiters = [Passenger(), Passenger()]
+    airport.join(*waiters)
     airport.flight.land(ERROR)
-    (a,), (b,) = airport.given.values()
+    (a,), (b,) = (waiter.given for waiter in waiters)
     assert a is not b
     assert (a.code, str(a), a.retry_after) == (ERROR.code, "full", 2.0)
 
 
 def test_who_has_left_gets_nothing(airport: Airport) -> None:
-    leave = airport.flight.join(None, airport.done("a"))
-    airport.flight.join(None, airport.done("b"))
-    leave()
-    leave()
+    left, stays = Passenger(), Passenger()
+    airport.join(left, stays)
+    left.leave()
+    left.leave()
     airport.flight.land(RESULT)
-    assert airport.given == {"a": [], "b": [RESULT]}
-    assert airport.given_up == 0
+    assert (left.given, stays.given, airport.given_up_flights) == ([], [RESULT], [])
 
 
 def test_when_the_last_has_left_it_is_given_up_once(airport: Airport) -> None:
-    leaves = [airport.flight.join(None, airport.done(name)) for name in "ab"]
-    for leave in leaves * 2:
-        leave()
-    assert airport.given_up == 1
+    waiters = [Passenger(), Passenger()]
+    airport.join(*waiters)
+    for waiter in waiters * 2:
+        waiter.leave()
+    assert airport.given_up_flights == [airport.flight]
 
 
 def test_what_was_refused_at_once_is_told_at_once(airport: Airport) -> None:
+    waiter = Passenger()
     airport.flight.land(ERROR)
-    airport.flight.join(5.0, airport.done("a"))
-    assert [str(error) for error in airport.given["a"]] == ["full"]
+    airport.join(waiter, seconds=5.0)
+    assert [str(error) for error in waiter.given] == ["full"]
 
 
 def test_who_stumbles_over_its_result_harms_nobody(
     airport: Airport, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stumble(_: Result) -> None:
-        raise ZeroDivisionError
-
-    for name in "abc":
-        airport.flight.join(None, airport.done(name))
-        airport.flight.join(None, stumble)
+    before, stumbles, after = Passenger(), Passenger(lambda: 1 // 0), Passenger()
+    airport.join(before, stumbles, after)
     airport.flight.land(RESULT)
-    assert airport.given == {name: [RESULT] for name in "abc"}
-    assert caplog.text.count("a result could not be given") == 3
+    assert (before.given, after.given) == ([RESULT], [RESULT])
+    assert caplog.text.count("a result could not be given") == 1
 
 
-def test_who_makes_another_leave_when_the_result_comes_spoils_nothing(airport: Airport) -> None:
-    leaves = []
-
-    def leave_all(_: Result) -> None:
-        for leave in leaves:
-            leave()
-
-    leaves = [airport.flight.join(None, leave_all) for _ in range(2)]
-    leaves.append(airport.flight.join(None, airport.done("a")))
+def test_who_makes_another_leave_when_the_result_comes_harms_nobody(
+    airport: Airport, caplog: pytest.LogCaptureFixture
+) -> None:
+    other, last = Passenger(), Passenger()
+    airport.join(Passenger(other.leave), other, last)
     airport.flight.land(RESULT)
-    assert airport.given == {"a": [RESULT]}, "it had come already"
-    assert airport.given_up == 0
+    assert last.given == [RESULT]
+    assert (airport.given_up_flights, caplog.text) == ([], "")
 
 
 async def test_whose_time_is_over_is_told_and_the_others_wait_on(airport: Airport) -> None:
     over = asyncio.Event()
-    airport.flight.join(0.001, lambda error: (airport.done("a")(error), over.set()))
-    airport.flight.join(60.0, airport.done("b"))
+    hasty, patient = Passenger(over.set), Passenger()
+    airport.join(hasty, seconds=0.001)
+    airport.join(patient, seconds=60.0)
     await over.wait()
     airport.flight.land(RESULT)
-    (error,) = airport.given["a"]
-    assert (error.code, airport.given["b"]) == (Code.DEADLINE_EXCEEDED, [RESULT])
-    assert airport.given_up == 0
+    (error,) = hasty.given
+    assert (error.code, patient.given) == (Code.DEADLINE_EXCEEDED, [RESULT])
+    assert airport.given_up_flights == []
 
 
 async def test_when_nobodys_time_is_left_it_is_given_up(airport: Airport) -> None:
     over = asyncio.Event()
-    airport.flight.join(0.001, lambda _: over.set())
+    airport.join(Passenger(over.set), seconds=0.001)
     await over.wait()
-    assert airport.given_up == 1
+    assert airport.given_up_flights == [airport.flight]

@@ -4,52 +4,51 @@ from __future__ import annotations
 
 import pytest
 
-from frazil_runtime.pace import LEAST, Pace
+from frazil_runtime.pace import AT_FIRST, LEAST, RESERVED, Pace
 
 
-def test_at_first_every_slot_is_believed_to_have_a_core() -> None:
-    assert Pace(2).rate == 2
+def test_at_first_half_of_the_slots_is_counted_on() -> None:
+    assert Pace(2).rate == 2 * AT_FIRST == 1
 
 
 @pytest.mark.parametrize(
-    ("worked", "rate"),
+    ("worked", "seen"),
     [
         pytest.param(0.5, 2.0, id="as many seconds as there are slots"),
-        pytest.param(0.25, 1.5, id="half as many: it falls half of the way at once"),
-        pytest.param(1.0, 2.1, id="twice as many, as a batch does: it rises a twentieth"),
-        pytest.param(0.0, 1 + LEAST, id="nothing at all: not to be believed quite"),
+        pytest.param(1.0, 4.0, id="more: a batch costs less than its requests"),
+        pytest.param(0.2, 0.8, id="fewer: the slots have no core each"),
+        pytest.param(0.0, 2 * LEAST / RESERVED, id="nothing at all: not to be believed quite"),
     ],
 )
-def test_after_one_window(worked: float, rate: float) -> None:
+def test_in_time_it_is_what_is_seen_less_a_reserve(worked: float, seen: float) -> None:
     pace = Pace(2)
     pace.begin(5.0)
-    pace.work_off(5.25, worked)
-    assert pace.rate == pytest.approx(rate)
+    for window in range(1, 201):
+        pace.work_off(5.0 + window / 4, worked)
+    assert pace.rate == pytest.approx(seen * RESERVED, rel=0.01)
 
 
 def test_it_falls_soon_and_rises_late() -> None:
     pace = Pace(2)
     pace.begin(0.0)
-    for quarter in range(1, 11):
-        pace.work_off(quarter / 4, 0.25)
-    assert pace.rate == pytest.approx(1.0, abs=0.01)
-    pace.work_off(11 / 4, 0.5)
-    assert 1.0 < pace.rate < 1.1
-    for quarter in range(12, 111):
-        pace.work_off(quarter / 4, 0.5)
-    assert pace.rate == pytest.approx(2.0, abs=0.02)
+    pace.work_off(0.25, 0.0)
+    assert pace.rate == pytest.approx((1 + 2 * LEAST) / 2)
+    pace = Pace(2)
+    pace.begin(0.0)
+    pace.work_off(0.25, 10.0)
+    assert pace.rate == pytest.approx(1 + (40 * RESERVED - 1) / 20)
 
 
 def test_a_window_that_is_not_over_changes_nothing() -> None:
-    pace = Pace(1)
+    pace = Pace(2)
     pace.begin(0.0)
     pace.work_off(0.05, 0.0)
     assert pace.rate == 1
 
 
 def test_a_time_in_which_nothing_waited_tells_nothing() -> None:
-    pace = Pace(1)
+    pace = Pace(2)
     pace.begin(0.0)
     pace.begin(100.0)
-    pace.work_off(100.25, 0.25)
-    assert pace.rate == 1
+    pace.work_off(100.25, 0.25 / RESERVED)
+    assert pace.rate == pytest.approx(1.0)
