@@ -43,7 +43,7 @@ class Doorkeeper:
 
     def __init__(self, *, shut: bool = False) -> None:
         self.seen: list[tuple[str, int | None]] = []
-        self.inside = 0
+        self.inside = self.coming = 0
         self.shut = shut
 
     def admit(self, model: str, content_length: int | None) -> int:
@@ -51,7 +51,11 @@ class Doorkeeper:
         if self.shut:
             raise InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=1.2)
         self.inside += 100
+        self.coming += 1
         return 100
+
+    def arrived(self) -> None:
+        self.coming -= 1
 
     def release(self, size: int) -> None:
         self.inside -= size
@@ -319,7 +323,7 @@ async def test_room_is_kept_until_there_is_an_answer(
     port.door, port.engine = door, engine
     asked = ask(text, **headers)
     assert asked.come_to(port)
-    assert (door.seen, door.inside) == ([("digits", length)], 100)
+    assert (door.seen, door.inside, door.coming) == ([("digits", length)], 100, 0)
     assert (await asked.answered()).status == 200
     assert door.inside == 0
 
@@ -363,6 +367,7 @@ async def test_who_leaves(port: Port, sent: bytes, counted: tuple[str, str], lef
     assert (door.inside, port.counted) == (100, [])
     peer.leave()
     assert (door.inside, engine.left, port.counted) == (0, left, [counted])
+    assert door.coming == 0
     for done in engine.done:  # it was on its way already
         done(ZERO)
     assert port.counted == [counted]
@@ -400,6 +405,7 @@ async def test_what_is_refused_in_the_middle_is_counted_once(
     peer.send(b"}")
     peer.leave()
     assert (door.inside, port.counted) == (0, [(code, "")])
+    assert door.coming == 0
 
 
 async def test_answers_that_the_engine_gives_out_of_order_are_sent_in_order(port: Port) -> None:
