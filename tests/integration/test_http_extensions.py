@@ -189,6 +189,9 @@ class Full:
     def admit(self, model: str, content_length: int | None) -> int:
         raise InferenceError(Code.RESOURCE_EXHAUSTED, f"{model} is busy", retry_after=2.5)
 
+    def arrived(self) -> None:
+        raise AssertionError("nobody was let in")
+
     def release(self, size: int) -> None:
         assert size == 0
 
