@@ -121,8 +121,12 @@ class Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Finish what has been asked, and end."""
         self._stopping = True
-        if not self._line and not self._done:
+        if self._line or self._done:
+            return
+        if self._coming is None:
             self._close()
+        else:
+            self._done = True  # it has been answered, and only has to be read to its end
 
     # What comes.
 

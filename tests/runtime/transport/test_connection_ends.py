@@ -8,6 +8,7 @@ import pytest
 from fakes.connections import App, Peer
 
 from frazil_runtime.transport.connections import HEAD_BYTES, Clients
+from frazil_runtime.transport.exchanges import REST_BYTES
 from frazil_runtime.transport.limits import Limits
 
 LIMITS = Limits(bytes=10**6, seconds=30.0, bytes_per_second=100.0, linger_seconds=5.0)
@@ -179,14 +180,40 @@ def test_small_chunks_are_no_overhead(peer: Peer) -> None:
 
 
 def test_an_early_answer_is_followed_by_silence_and_the_end(peer: Peer) -> None:
-    peer.send(EARLY % 100)
+    peer.send(EARLY % (REST_BYTES + 1))
     assert peer.statuses == [404]
     assert peer.last
-    peer.send(b"x" * 50)
+    peer.send(b"x" * REST_BYTES)
     assert not peer.ended
-    peer.send(b"x" * 50 + GET)
+    peer.send(b"x" + GET)
     assert peer.transport.closed
     assert peer.statuses == [404]
+
+
+def test_behind_an_early_answer_a_short_rest_is_read_and_the_connection_goes_on(
+    peer: Peer,
+) -> None:
+    peer.send(EARLY % REST_BYTES)
+    assert peer.statuses == [404]
+    assert not peer.last
+    peer.send(b"x" * REST_BYTES + GET)
+    assert peer.statuses == [404, 200]
+    peer.loop.advance(74.9)
+    assert not peer.ended
+
+
+def test_a_short_rest_that_does_not_come_is_lingered_for_only(peer: Peer) -> None:
+    peer.send(EARLY % 2 + b"x")
+    peer.loop.advance(4.9)
+    assert not peer.ended
+    peer.loop.advance(0.1)
+    assert peer.transport.closed
+
+
+def test_garbage_behind_such_a_rest_is_refused(peer: Peer) -> None:
+    peer.send(EARLY % 2 + b"xx\x16\x03\x01\r\n\r\n")
+    assert peer.statuses == [404, 400]
+    assert peer.transport.closed
 
 
 def test_who_goes_on_sending_after_an_early_answer_is_not_heard_for_ever(peer: Peer) -> None:
