@@ -85,10 +85,10 @@ async def test_who_asks_before_sending_too_much_is_refused_at_once(site: Site) -
 
 async def test_a_body_for_a_path_that_is_none_is_not_kept(site: Site) -> None:
     async with site.connect() as client:
-        await client.send(HEAD.replace(b"digits", b"cats") % 9)
+        await client.send(HEAD.replace(b"digits", b"cats") % len(MEGABYTE))
         reply = await client.reply()
         assert (reply.status, reply.headers["connection"]) == (404, "close")
-        await client.send(b"123456789")
+        await client.send(MEGABYTE)
         assert await client.ended()
 
 

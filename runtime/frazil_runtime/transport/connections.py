@@ -125,8 +125,8 @@ class Connection(asyncio.Protocol):
             return
         if self._coming is None:
             self._close()
-        else:  # closing over unread data would take an answer along
-            self._done = True
+        else:
+            self._done = True  # it has been answered, and only has to be read to its end
 
     # What comes.
 

@@ -190,24 +190,30 @@ def test_an_early_answer_is_followed_by_silence_and_the_end(peer: Peer) -> None:
     assert peer.statuses == [404]
 
 
-def test_where_little_is_still_to_come_the_connection_goes_on(peer: Peer) -> None:
+def test_behind_an_early_answer_a_short_rest_is_read_and_the_connection_goes_on(
+    peer: Peer,
+) -> None:
     peer.send(EARLY % REST_BYTES)
     assert peer.statuses == [404]
     assert not peer.last
     peer.send(b"x" * REST_BYTES + GET)
     assert peer.statuses == [404, 200]
+    peer.loop.advance(74.9)
+    assert not peer.ended
 
 
-def test_who_is_answered_early_and_sends_nothing_more_is_left(peer: Peer) -> None:
-    peer.send(EARLY % 100)
-    peer.loop.advance(5.0)
+def test_a_short_rest_that_does_not_come_is_lingered_for_only(peer: Peer) -> None:
+    peer.send(EARLY % 2 + b"x")
+    peer.loop.advance(4.9)
+    assert not peer.ended
+    peer.loop.advance(0.1)
     assert peer.transport.closed
 
 
-def test_who_is_refused_instead_of_told_to_send_may_send_nothing(peer: Peer) -> None:
-    peer.send((EARLY % 100).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
-    assert peer.statuses == [404]
-    assert peer.last
+def test_garbage_behind_such_a_rest_is_refused(peer: Peer) -> None:
+    peer.send(EARLY % 2 + b"xx\x16\x03\x01\r\n\r\n")
+    assert peer.statuses == [404, 400]
+    assert peer.transport.closed
 
 
 def test_who_goes_on_sending_after_an_early_answer_is_not_heard_for_ever(peer: Peer) -> None:
