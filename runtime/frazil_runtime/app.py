@@ -45,7 +45,7 @@ from frazil_runtime.warming import warm_up
 # the default of 5 ms, decoding one request delays the runs of all others by milliseconds.
 SWITCH_INTERVAL: Final = 0.0005
 
-_GARBAGE_EVERY: Final = 50_000  # containers more than before
+_GARBAGE_EVERY: Final = 10_000  # containers more than before
 
 T = TypeVar("T")
 

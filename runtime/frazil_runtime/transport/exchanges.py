@@ -146,7 +146,8 @@ class Exchange:
             leave()
 
     def _end(self, outcome: str) -> None:
-        ended, self.ended, self.leave = self.ended, None, None
+        # Nothing that refers to this is referred to any more: requests are no garbage to be found.
+        ended, self.ended, self.leave, self.begin = self.ended, None, None, None
         self._chunks = []
         if ended is not None:
             ended(outcome)

@@ -132,8 +132,8 @@ class Prediction(Generic[C]):
         leave = self._of.served.engine.start(asked.applied(call.request), self._finish)
         if leave is None:
             exchange.run(self._infer(call))
-        elif exchange.leave is None:
-            # Else it has been answered within ``start``, and what is left is to write the answer.
+        elif exchange.answer is None and exchange.leave is None:
+            # Else it has been answered within ``start``, or what is left is to write the answer.
             exchange.leave = leave
 
     def ended(self, outcome: str) -> None:

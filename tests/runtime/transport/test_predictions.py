@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import re
 import threading
@@ -416,3 +417,28 @@ async def test_answers_that_the_engine_gives_out_of_order_are_sent_in_order(port
         engine.done[at](InferResponse({"y": np.full(1, at, np.float32)}))
     assert [body for _, body in peer.replies] == [b'{"predictions":[%d.0]}' % at for at in range(3)]
     assert port.counted == [("OK", "serving_default")] * 3
+
+
+SENT: dict[str, bytes] = {
+    "an answer": b'{"instances": [1]}',
+    "an error": b'{"instances": ["a"]}',
+    "no document": b"",
+}
+
+
+@pytest.mark.parametrize("body", SENT.values(), ids=SENT)
+async def test_what_has_been_answered_is_no_garbage_to_be_found(port: Port, body: bytes) -> None:
+    """A reference cycle would keep each request's body until the next collection."""
+    peer, request = Peer(port), HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    peer.send(request)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(3):
+            peer.send(request)
+        gc.collect()
+        left = {type(each).__name__ for each in gc.garbage if "frazil" in type(each).__module__}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not left
