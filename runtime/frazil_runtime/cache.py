@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from blake3 import blake3
 
 from frazil_runtime.lru import ByteLRU
-from frazil_runtime.manifest import Signature
 
 Array = npt.NDArray[Any]
 
@@ -45,23 +44,41 @@ class OutputCache:
             self.entries.put(key, own, OVERHEAD + sum(map(size_of, own)))
 
 
-def key_of(scope: bytes, epoch: int, signature: Signature, inputs: Sequence[Array]) -> bytes:
-    """BLAKE3 over the model (``scope``), the epoch, and each input's name, dtype, shape and bytes.
+def scope_of(
+    model: str, artifact: str, signature: str, tensors: Iterable[tuple[str, Array]]
+) -> bytes:
+    """What all requests have in common whose inputs, by name, have these dtypes and shapes.
 
-    Every field is of known length, or says how long it is: different requests hash different
-    texts.
+    Every field is of known length, or says how long it is: different scopes are different texts,
+    and none is the beginning of another.
     """
-    hasher = blake3(b"%d:%s%d;" % (len(scope), scope, epoch))
-    for tensor, array in zip(signature.inputs, inputs, strict=True):
-        head = f"{len(tensor.name)}:{tensor.name}{tensor.dtype};{array.shape};"
-        hasher.update(head.encode())
+    fields = [model, artifact, signature]
+    for name, array in tensors:
+        fields += [name, array.dtype.name, str(array.shape)]
+    text = "".join([f"{len(field)}:{field}" for field in fields])
+    return f"{len(fields)};{text}".encode()
+
+
+def key_of(scope: bytes, epoch: int, inputs: Sequence[Array]) -> bytes:
+    """BLAKE3 over the scope, the epoch, and each input's bytes.
+
+    The scope says how many bytes each input has, but for strings: they say so themselves.
+    """
+    hasher = blake3(b"%d;%s" % (epoch, scope))
+    for array in inputs:
         if array.dtype == object:
             texts = array.ravel().tolist()
             hasher.update(",".join([str(len(text)) for text in texts]).encode())
             hasher.update(b";" + b"".join(texts))
         else:
-            hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            hasher.update(_bytes(array))
     return hasher.digest()
+
+
+def _bytes(array: Array) -> memoryview:
+    if array.flags.c_contiguous and array.dtype.kind != "V":
+        return array.data.cast("B")
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data  # bfloat16 has no buffer
 
 
 def size_of(array: Array) -> int:

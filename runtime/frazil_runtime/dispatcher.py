@@ -20,6 +20,7 @@ from frazil_runtime.costs import Costs
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.logs import log
+from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Watchdog, Workers
 
@@ -45,6 +46,7 @@ class Dispatcher:
         self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
+        self._pace = Pace(slots)
         self._workers, self._watchdog = Workers(slots), Watchdog()
         self._delay = batching.max_delay_milliseconds / 1000
         self._endless = endless_seconds
@@ -78,6 +80,8 @@ class Dispatcher:
         job.arrived, job.left = self._clock(), job.rows
         job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
+        if not self.scheduler.work:
+            self._pace.begin(job.arrived)
         piece = self._piece(job, 0, job.rows, self._group(job))
         for leaving in self.scheduler.admit(piece, self.running):
             self._end(leaving.job, self.refusal())
@@ -101,12 +105,14 @@ class Dispatcher:
             retry_after=max(1.0, wait) * random.uniform(1.0, 2.0),  # noqa: S311 - no secret
         )
 
-    def would_refuse(self, hosted: Hosted) -> bool:
-        """Whether the least request of this model would be refused now."""
+    def would_refuse(self, hosted: Hosted, coming: int) -> bool:
+        """Whether the least request of this model would be refused now, after so many that are
+        coming in already."""
         if not self.scheduler:
             return False
-        cost = self.costs.least(hosted.name, hosted.manifest.default_signature)
-        return self.scheduler.would_refuse(self._clock(), cost, self.running)
+        cost, size = self.costs.least(hosted.name, hosted.manifest.default_signature)
+        ahead = self.running + coming * cost
+        return self.scheduler.would_refuse(self._clock(), size, ahead)
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""
@@ -176,10 +182,12 @@ class Dispatcher:
             formed = [(first, first.rows)]
         parts = [Part(piece, piece.start, rows) for piece, rows in formed]
         rows, now = sum([part.rows for part in parts]), self._clock()
+        work = self.scheduler.work
         for part in parts:
             self._take(part, now)
         session, expected = job.hosted.session, job.cost.expected(rows)
         run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
+        run.waited = work - self.scheduler.work
         self._runs.add(run)
         return run
 
@@ -187,11 +195,14 @@ class Dispatcher:
         piece, job = part.piece, part.piece.job
         if not job.started:
             job.started = now
-            job.hosted.statistics.queue.add(now - job.arrived)
+            queue = job.hosted.statistics.queue
+            queue.count += 1
+            queue.seconds += now - job.arrived
         left = piece.rows - part.rows
         if left:
             piece.start += part.rows
-            self.scheduler.retake(piece, left, job.cost.expected(left))
+            cost = job.cost.expected(left)
+            self.scheduler.retake(piece, left, cost, job.cost.size(left))
         else:
             self.scheduler.remove(piece)
             job.pieces.discard(piece)
@@ -218,6 +229,8 @@ class Dispatcher:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
+        self._pace.work_off(self._clock(), run.waited)
+        self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
         if run.parts[0].piece.again:  # as are all, or none
             self._seconds_again += outcome.wall
@@ -296,8 +309,8 @@ class Dispatcher:
     # Jobs.
 
     def _piece(self, job: Job, start: int, rows: int, group: Hashable) -> Piece:
-        cost = job.cost.expected(rows)
-        piece = Piece(group, rows, cost, job.arrived, job.priority, job=job, start=start)
+        cost, size = job.cost.expected(rows), job.cost.size(rows)
+        piece = Piece(group, rows, cost, job.arrived, size, job.priority, job=job, start=start)
         job.pieces.add(piece)
         self._quick += job.quick
         return piece

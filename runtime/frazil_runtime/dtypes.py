@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import ml_dtypes
 import numpy as np
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DType:
     """One tensor type.
 
@@ -28,7 +29,7 @@ class DType:
         """The name in TensorFlow's protos: ``float32`` is ``DT_FLOAT``."""
         return _PROTO_NAMES.get(self.name, f"DT_{self.name.upper()}")
 
-    @property
+    @cached_property
     def is_string(self) -> bool:
         """Whether the elements are byte strings of any length."""
         return self.name == "string"

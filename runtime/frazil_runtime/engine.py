@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 import numpy.typing as npt
@@ -19,11 +20,12 @@ from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.flights import Flight
+from frazil_runtime.flights import Flight, Waiter
+from frazil_runtime.forms import Form, Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
-from frazil_runtime.manifest import Manifest, Signature
+from frazil_runtime.manifest import Manifest
 from frazil_runtime.statistics import Statistics
-from frazil_runtime.validation import check_inputs, check_outputs, find_signature
+from frazil_runtime.validation import check_outputs
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +33,7 @@ HASH_HERE: Final = 2**20  # bytes; what is longer is hashed on a thread: 0.3 ms 
 LEAST_BYTES: Final = 4096  # that a request counts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, each would take a microsecond more
 class InferRequest:
     """One request in the model's own terms.
 
@@ -50,7 +52,7 @@ class InferRequest:
     stored: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class InferResponse:
     """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only.
 
@@ -90,6 +92,7 @@ class Engine:
         self._hosted: dict[str, Hosted] = {}
         self._inputs: list[Resolves] = []
         self.bytes = 0  # of requests that are being received, wait or run
+        self.coming = 0  # requests that are being received
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
 
@@ -139,32 +142,37 @@ class Engine:
         """Of each model, by its name."""
         return {hosted.name: hosted.statistics for hosted in self._hosted.values()}
 
-    @contextmanager
-    def reserve(self, model: str, size: int | None) -> Iterator[None]:
-        """Count a request of ``size`` bytes (None: not known yet) for as long as the block lasts.
+    def admit(self, model: str, size: int | None) -> int:
+        """Count a request of ``size`` bytes (None: not known yet) until it is released; as how many
+        bytes it counts.
 
         InferenceError at once where it would be refused anyway: there are too many bytes, or too
         much work is waiting.
         """
-        size = max(LEAST_BYTES, size or 0)
+        size = size if size and size > LEAST_BYTES else LEAST_BYTES
         if self.bytes + size > self.policy.max_bytes and self.bytes:
             raise InferenceError(
                 Code.RESOURCE_EXHAUSTED,
                 f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
                 retry_after=self.dispatcher.refusal().retry_after,
             )
-        if self.dispatcher.would_refuse(self._hosted[model]):
+        waits = self.dispatcher.scheduler.work
+        if waits and self.dispatcher.would_refuse(self._hosted[model], self.coming):
             raise self.dispatcher.refusal()
         self.bytes += size
-        try:
-            yield
-        finally:
-            self.bytes -= size
+        self.coming += 1
+        return size
 
-    async def hashed(self, size: int, work: Callable[[], bytes]) -> bytes:
-        """Hash here what is small, and elsewhere what is not."""
-        if size <= HASH_HERE:
-            return work()
+    def arrived(self) -> None:
+        """A request that was admitted has come whole, or will not: it is on its way no longer."""
+        self.coming -= 1
+
+    def release(self, size: int) -> None:
+        """A request has its answer, or wants none any more: its bytes count no longer."""
+        self.bytes -= size
+
+    async def hashed(self, work: Callable[[], bytes]) -> bytes:
+        """Hash what is too large to be hashed here."""
         return await asyncio.get_running_loop().run_in_executor(self._hashing, work)
 
     def close(self) -> None:
@@ -175,6 +183,10 @@ class Engine:
         self._hashing.shutdown(cancel_futures=True)
 
 
+Done = Callable[[InferResponse | InferenceError], object]
+Leave = Callable[[], object]
+
+
 class ModelEngine:
     """One model of an engine: ``infer`` answers its requests."""
 
@@ -183,70 +195,151 @@ class ModelEngine:
         self._inputs = inputs
         self.statistics = hosted.statistics
         self._engine = engine
-        self._scope = f"{hosted.name}\0{hosted.manifest.digest}".encode()
+        self._forms = Forms(hosted)
         self._flights: dict[bytes, Flight] = {}
 
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
+        future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
+        asked = _Asked(request, partial(_settle, future), self.statistics)
         try:
-            signature = find_signature(self.hosted.manifest, request.signature)
-            wanted = check_outputs(signature, request.outputs)
-            sent = request.inputs
             if self._inputs is not None:
-                sent = await self._inputs.resolve(sent)
-            inputs = check_inputs(signature, sent)
-            outputs, cache = await self._outputs(request, signature, inputs)
+                asked.sent = await self._inputs.resolve(asked.sent)
+            self._check(asked)
+            if asked.size > HASH_HERE and self._is_cacheable(asked):
+                asked.key = await self._engine.hashed(partial(self._key, asked))
         except InferenceError:
-            self.statistics.failed.add(clock() - began)
+            self._count_failed(asked)
             raise
-        self.statistics.requests.add(clock() - began)
-        names = [tensor.name for tensor in signature.outputs]
-        if wanted == tuple(names):
-            return InferResponse(dict(zip(names, outputs, strict=True)), cache)
-        return InferResponse({name: outputs[names.index(name)] for name in wanted}, cache)
+        self._begin(asked)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            asked.leave()
+            raise
 
-    async def _outputs(
-        self, request: InferRequest, signature: Signature, inputs: list[Array]
-    ) -> tuple[list[Array], str]:
-        """The outputs in fetch order, and what the cache had to do with them."""
-        cache = self._engine.cache
+    def start(self, request: InferRequest, done: Done) -> Leave | None:
+        """``infer`` without a task: ``done`` gets the response, or the InferenceError, perhaps
+        before this returns. InferenceError where the request is wrong.
+
+        Returns what is to be called where nobody waits for it any more; None where the request has
+        to wait for something before it can be run, and nothing has been done.
+        """
+        if self._inputs is not None:
+            return None
+        asked = _Asked(request, done, self.statistics)
+        try:
+            self._check(asked)
+        except InferenceError:
+            self._count_failed(asked)
+            raise
+        if asked.size > HASH_HERE:
+            return None
+        self._begin(asked)
+        return asked.leave
+
+    def _count_failed(self, asked: _Asked) -> None:
+        self.statistics.failed.add(perf_counter() - asked.began)
+
+    def _check(self, asked: _Asked) -> None:
+        request = asked.request
+        asked.form, asked.inputs = self._forms.find(request.signature, asked.sent)
+        asked.wanted = check_outputs(asked.form.signature, request.outputs)
+        asked.size = sum([size_of(array) for array in asked.inputs])
         if request.timeout is not None and request.timeout <= 0:
             raise InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over on arrival")
-        if not (cache.on and request.stored and signature.deterministic):
-            return await self._take_off(request, inputs, None).wait(request.timeout), "off"
-        epoch, size = cache.epoch, sum(map(size_of, inputs))
-        scope = b"%s\0%s" % (self._scope, request.signature.encode())
-        key = await self._engine.hashed(size, lambda: key_of(scope, epoch, signature, inputs))
-        found = cache.get(key)
-        if found is not None:
-            self.statistics.hits.add(0.0)
-            return found, "hit"
-        self.statistics.misses.add(0.0)
-        flight = self._flights.get(key) or self._take_off(request, inputs, key)
-        return await flight.wait(request.timeout), "miss"
 
-    def _take_off(self, request: InferRequest, inputs: list[Array], key: bytes | None) -> Flight:
+    def _is_cacheable(self, asked: _Asked) -> bool:
+        cache = self._engine.cache
+        return cache.on and asked.request.stored and asked.form.signature.deterministic
+
+    def _key(self, asked: _Asked) -> bytes:
+        return key_of(asked.form.scope, self._engine.cache.epoch, asked.inputs)
+
+    def _begin(self, asked: _Asked) -> None:
+        """Answer from the cache, or wait for a run: a new one, or one that is under way."""
+        flight = None
+        if self._is_cacheable(asked):
+            key = asked.key = asked.key or self._key(asked)
+            found = self._engine.cache.get(key)
+            if found is not None:
+                asked.cache = "hit"
+                self.statistics.hits.count += 1
+                asked.take(found)
+                return
+            asked.cache = "miss"
+            self.statistics.misses.count += 1
+            flight = self._flights.get(key)
+        flight = flight or self._take_off(asked)
+        flight.join(asked, asked.request.timeout)
+
+    def _take_off(self, asked: _Asked) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
-        epoch = self._engine.cache.epoch
-
-        def done(result: Result) -> None:
-            if key is not None:
-                self._flights.pop(key, None)
-                if not isinstance(result, InferenceError):
-                    self._engine.cache.put(key, result, epoch)
-            flight.land(result)
-
-        def give_up() -> None:
-            if key is not None:
-                self._flights.pop(key, None)
-            self._engine.dispatcher.abandon(job)
-
-        flight = Flight(give_up)
-        costs = self._engine.dispatcher.costs
-        job = Job.of(self.hosted, request.signature, inputs, costs, done, priority=request.priority)
-        if key is not None:
-            self._flights[key] = flight
-        self._engine.dispatcher.submit(job)
+        request, form, dispatcher = asked.request, asked.form, self._engine.dispatcher
+        flight = Flight(self, asked.key, self._engine.cache.epoch)
+        job = flight.job = Job(
+            *(self.hosted, request.signature, asked.inputs, form.rows or 1, form.kind),
+            *(form.rows > 0, dispatcher.costs.of(form.kind), flight.land, request.priority),
+        )
+        if asked.key is not None:
+            self._flights[asked.key] = flight
+        dispatcher.submit(job)
         return flight
+
+    def landed(self, flight: Flight, result: Result) -> None:
+        """Keep what has come of it."""
+        if flight.key is not None:
+            self._flights.pop(flight.key, None)
+            if not isinstance(result, InferenceError):
+                self._engine.cache.put(flight.key, result, flight.epoch)
+
+    def given_up(self, flight: Flight) -> None:
+        """Nobody waits for it any more."""
+        if flight.key is not None:
+            self._flights.pop(flight.key, None)
+        self._engine.dispatcher.abandon(flight.job)
+
+
+class _Asked(Waiter):
+    """A request on its way to its answer; what ``_check`` has found of it, it has not at first."""
+
+    __slots__ = (
+        *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size"),
+        *("statistics", "wanted"),
+    )
+
+    form: Form
+    inputs: list[Array]  # in feed order
+    wanted: tuple[str, ...]
+    size: int
+
+    def __init__(self, request: InferRequest, done: Done, statistics: Statistics) -> None:
+        super().__init__()
+        self.began = perf_counter()
+        self.request, self.done, self.statistics = request, done, statistics
+        self.sent = request.inputs
+        self.key: bytes | None = None
+        self.cache = "off"
+
+    def take(self, result: Result) -> None:
+        """Here is its answer."""
+        seconds = perf_counter() - self.began
+        if isinstance(result, InferenceError):
+            self.statistics.failed.add(seconds)
+            self.done(result)
+            return
+        self.statistics.requests.add(seconds)
+        names = self.form.signature.output_names
+        outputs = dict(zip(names, result, strict=True))
+        if self.wanted is not names:
+            outputs = {name: outputs[name] for name in self.wanted}
+        self.done(InferResponse(outputs, self.cache))
+
+
+def _settle(future: asyncio.Future[InferResponse], result: InferResponse | InferenceError) -> None:
+    if future.done():  # it was cancelled, and has not noticed yet
+        return
+    if isinstance(result, InferenceError):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

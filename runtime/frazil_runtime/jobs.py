@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
-from frazil_runtime.costs import Cost, Costs, Kind
+from frazil_runtime.costs import Cost, Kind
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.scheduler import Item
@@ -68,23 +68,6 @@ class Job:
     results: dict[int, list[Array]] = field(default_factory=dict)  # by first row
     pieces: set[Piece] = field(default_factory=set)  # that wait
 
-    @classmethod
-    def of(
-        cls,
-        hosted: Hosted,
-        name: str,
-        inputs: list[Array],
-        costs: Costs,
-        done: Callable[[Result], object],
-        *,
-        priority: int = 0,
-    ) -> Job:
-        """A job of inputs that were checked. They are rows, which may be run with others, where the
-        freezer has seen that this makes no difference and every input has equally many."""
-        kind, rows = kind_of(hosted, name, inputs)
-        cost = costs.of(kind)
-        return cls(hosted, name, inputs, rows or 1, kind, rows > 0, cost, done, priority)
-
     def part(self, start: int, rows: int) -> list[Array]:
         """Some rows of every input, as views."""
         if rows == self.rows:
@@ -104,8 +87,7 @@ class Piece(Item):
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """So many rows of a piece that a run has taken."""
 
     piece: Piece
@@ -125,11 +107,11 @@ class Run:
     cost: Cost
     expected: float
     started: float
+    waited: float = 0.0  # what these rows counted in line, each request by itself
     overdue: bool = False  # it was ended, since it did not end by itself
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run came to, and how many seconds it took (``wall``) and computed (``cpu``)."""
 
     result: list[Array] | Exception

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import orjson
@@ -32,7 +33,7 @@ class Tensor:
     minimum: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """One way to call the model: a fixed feed order and a fixed fetch list.
 
@@ -45,6 +46,16 @@ class Signature:
     method: str = "tensorflow/serving/predict"
     batchable: bool = False
     deterministic: bool = False
+
+    @cached_property
+    def input_names(self) -> tuple[str, ...]:
+        """In feed order."""
+        return tuple(tensor.name for tensor in self.inputs)
+
+    @cached_property
+    def output_names(self) -> tuple[str, ...]:
+        """In fetch order."""
+        return tuple(tensor.name for tensor in self.outputs)
 
 
 @dataclass(frozen=True, slots=True)

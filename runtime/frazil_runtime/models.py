@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from frazil_runtime.engine import InferRequest, InferResponse
+from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.statistics import Statistics
 
@@ -16,6 +17,15 @@ class Infers(Protocol):
 
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request, or raise InferenceError."""
+
+    def start(
+        self, request: InferRequest, done: Callable[[InferResponse | InferenceError], object]
+    ) -> Callable[[], object] | None:
+        """``infer`` without a task: ``done`` gets the result, perhaps before this returns.
+
+        Returns what is to be called where nobody waits for the result any more; None where the
+        request cannot be had so, and nothing has been done. InferenceError where it is wrong.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Who is next, and who is let in at all: one line, smallest first, in which nobody waits for ever.
 
-Its key is ``arrival + aging_seconds * min(1, cost / reference)`` and never moves while a request
+Its key is ``arrival + aging_seconds * min(1, size / reference)`` and never moves while a request
 waits, but forward when a part of it has been run. So what is small goes first, and nothing is
 overtaken by what came more than ``aging_seconds`` later.
 """
@@ -22,13 +22,15 @@ class Item:
     """One waiting request, or what is left of it.
 
     ``group`` tells which others it may be run with. ``rows`` are those that no run has taken yet,
-    ``cost`` the expected seconds of session time of these. Times are in seconds of one clock.
+    ``cost`` the expected seconds of session time of these, ``size`` what they cost as it was when
+    last it changed much: equals keep their order. Times are in seconds of one clock.
     """
 
     group: Hashable
     rows: int
     cost: float
     arrived: float
+    size: float
     priority: int = 0
     waiting: bool = False  # in line now
     key: tuple[float, int] = (0.0, 0)
@@ -37,7 +39,7 @@ class Item:
 
 @dataclass(slots=True)
 class Rules:
-    """``reference`` is the cost, in seconds, from which on a request is as large as any."""
+    """``reference`` is the size, in seconds, from which on a request is as large as any."""
 
     smallest_first: bool = True
     aging_seconds: float = 5.0
@@ -55,7 +57,7 @@ class Scheduler(Generic[ItemT]):
     def __init__(self, rules: Rules, slots: int) -> None:
         self.rules = rules
         self.work = 0.0  # seconds of session time of all that waits
-        self._slots = slots
+        self.rate = float(slots)  # seconds of session time that are worked off in one second
         self._line: Entries[ItemT] = []
         self._groups: dict[Hashable, Entries[ItemT]] = {}
 
@@ -75,13 +77,13 @@ class Scheduler(Generic[ItemT]):
 
     def wait(self, running: float) -> float:
         """Seconds that the last in line waits; ``running``: what is left of the runs under way."""
-        return (self.work + running) / self._slots
+        return (self.work + running) / self.rate
 
-    def would_refuse(self, arrived: float, cost: float, running: float, priority: int = 0) -> bool:
-        """Whether a request that cost so much and came now would be refused."""
+    def would_refuse(self, arrived: float, size: float, running: float, priority: int = 0) -> bool:
+        """Whether a request of this size that came now would be refused."""
         if self.wait(running) <= self.rules.max_wait_seconds:
             return False
-        return not self._line or self._key(arrived, cost, priority) >= self._line[-1][0][0]
+        return not self._line or self._key(arrived, size, priority) >= self._line[-1][0][0]
 
     def admit(self, item: ItemT, running: float) -> list[ItemT]:
         """Let the item in; returns who has to leave: perhaps itself, or the last in line.
@@ -90,7 +92,7 @@ class Scheduler(Generic[ItemT]):
         All work but the last one's own is ahead of the last one, and less of anybody else.
         """
         self.add(item)
-        limit = self.rules.max_wait_seconds * self._slots - running
+        limit = self.rules.max_wait_seconds * self.rate - running
         leaving = []
         while self._line and self.work - (last := self._line[-1][1]).cost > limit:
             self.remove(last)
@@ -99,10 +101,14 @@ class Scheduler(Generic[ItemT]):
 
     def add(self, item: ItemT) -> None:
         """Put it where it belongs, without asking."""
-        item.key = (self._key(item.arrived, item.cost, item.priority), item.serial)
+        item.key = (self._key(item.arrived, item.size, item.priority), item.serial)
         entry = (item.key, item)
-        bisect.insort(self._line, entry)
-        bisect.insort(self._groups.setdefault(item.group, []), entry)
+        _put(self._line, entry)
+        group = self._groups.get(item.group)
+        if group is None:
+            self._groups[item.group] = [entry]
+        else:
+            _put(group, entry)
         self.work += item.cost
         item.waiting = True
 
@@ -116,21 +122,28 @@ class Scheduler(Generic[ItemT]):
             del self._groups[item.group]
         self.work = self.work - item.cost if self._line else 0.0
 
-    def retake(self, item: ItemT, rows: int, cost: float) -> None:
+    def retake(self, item: ItemT, rows: int, cost: float, size: float) -> None:
         """A run has taken some of its rows: what is left is smaller, and so moves forward."""
         self.remove(item)
-        item.rows, item.cost = rows, cost
+        item.rows, item.cost, item.size = rows, cost, size
         self.add(item)
 
-    def _key(self, arrived: float, cost: float, priority: int) -> float:
+    def _key(self, arrived: float, size: float, priority: int) -> float:
         rules = self.rules
         if not rules.smallest_first:
             return arrived
         if priority == 0:
-            size = min(1.0, cost / rules.reference)
+            share = min(1.0, size / rules.reference)
         else:
-            size = 0.0 if priority == _HIGHEST else 1.0
-        return arrived + rules.aging_seconds * size
+            share = 0.0 if priority == _HIGHEST else 1.0
+        return arrived + rules.aging_seconds * share
+
+
+def _put(entries: Entries[ItemT], entry: tuple[tuple[float, int], ItemT]) -> None:
+    if not entries or entry > entries[-1]:
+        entries.append(entry)
+    else:
+        bisect.insort(entries, entry)
 
 
 def _take(entries: Entries[ItemT], item: ItemT) -> None:

@@ -33,7 +33,7 @@ def find_signature(manifest: Manifest, name: str) -> Signature:
 
 def check_outputs(signature: Signature, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """The names of the outputs to answer with: ``wanted``, or all where it is empty."""
-    known = tuple(tensor.name for tensor in signature.outputs)
+    known = signature.output_names
     for name in wanted:
         if name not in known:
             raise invalid(f'output "{name}" is not in the signature; it has {_names(known)}')
@@ -42,8 +42,9 @@ def check_outputs(signature: Signature, wanted: tuple[str, ...]) -> tuple[str, .
 
 def check_names(signature: Signature, names: Iterable[str]) -> None:
     """Raise where ``names`` are not exactly those of the signature's inputs."""
-    known = tuple(tensor.name for tensor in signature.inputs)
-    given = tuple(names)
+    known, given = signature.input_names, tuple(names)
+    if given == known:
+        return
     for name in given:
         if name not in known:
             raise invalid(f'input "{name}" is not in the signature; it has {_names(known)}')

@@ -16,42 +16,50 @@ LOOK_SECONDS: Final = 0.25
 
 Work = Callable[[], Any]
 Done = Callable[[Any], object]
+Inbox = SimpleQueue[tuple[Work, Done] | None]
 
 
 class Workers:
-    """As many threads as slots. Work is handed over and its result comes back on the event loop."""
+    """As many threads as slots. Work is handed over and its result comes back on the event loop.
+
+    The thread that worked last goes first: its memory is nearest.
+    """
 
     def __init__(self, slots: int) -> None:
-        self.idle = slots
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[tuple[Work, Done] | None] = SimpleQueue()
+        self._all: list[Inbox] = [SimpleQueue() for _ in range(slots)]
+        self._idle = list(self._all)
         self._threads = [
-            threading.Thread(target=self._run, name=f"session-{n}", daemon=True)
-            for n in range(slots)
+            threading.Thread(target=self._run, args=(inbox,), name=f"session-{n}", daemon=True)
+            for n, inbox in enumerate(self._all)
         ]
         for thread in self._threads:
             thread.start()
 
+    @property
+    def idle(self) -> int:
+        """How many more runs can begin now."""
+        return len(self._idle)
+
     def submit(self, work: Work, done: Done) -> None:
         """Occupy a slot with ``work``, which must not raise; ``done`` gets its result."""
-        self.idle -= 1
-        self._queue.put((work, done))
+        self._idle.pop().put((work, done))
 
     def close(self) -> None:
         """Finish what has begun; nothing may be submitted any more."""
-        for _ in self._threads:
-            self._queue.put(None)
+        for inbox in self._all:
+            inbox.put(None)
         for thread in self._threads:
             thread.join()
 
-    def _run(self) -> None:
+    def _run(self, inbox: Inbox) -> None:
         _give_way(NICE)
-        while (task := self._queue.get()) is not None:
+        while (task := inbox.get()) is not None:
             work, done = task
-            self._loop.call_soon_threadsafe(self._finish, done, work())
+            self._loop.call_soon_threadsafe(self._finish, inbox, done, work())
 
-    def _finish(self, done: Done, result: Any) -> None:
-        self.idle += 1
+    def _finish(self, inbox: Inbox, done: Done, result: Any) -> None:
+        self._idle.append(inbox)
         done(result)
 
 

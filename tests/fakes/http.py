@@ -12,9 +12,9 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
 from frazil_runtime.transport.admission import Admission
-from frazil_runtime.transport.bodies import Limits
-from frazil_runtime.transport.connections import Connection
+from frazil_runtime.transport.connections import Connection, Terms
 from frazil_runtime.transport.http import HttpApp
+from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.server import serving
 
 
@@ -117,18 +117,14 @@ async def http_site(
             super().connection_lost(exc)
             lost.set()
 
-    Observed.clock = staticmethod(clock)
-    Observed.lifetime = staticmethod(lambda: 30.0)
-    Observed.head_seconds = head_seconds
-    Observed.stall_seconds = stall_seconds
+    terms = Terms(clock, lambda: 30.0, head_seconds, stall_seconds)
     app = HttpApp(
         {model.name: Served(model, engine)},
         metrics,
         lifecycle,
         limits=limits,
         admission=admission,
-        clock=clock,
     )
-    async with serving(app, listener, Observed):
+    async with serving(app, listener, terms, Observed):
         yield Site(listener.getsockname()[1], lifecycle, metrics, clock, lost)
     app.close()

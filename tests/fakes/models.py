@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from frazil_runtime.engine import InferRequest, InferResponse
+from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.validation import check_inputs, check_outputs, find_signature
@@ -36,7 +37,16 @@ class NumpyEngine:
         self._manifest = of
         self._function = function
 
+    def start(
+        self, request: InferRequest, done: Callable[[InferResponse | InferenceError], object]
+    ) -> Callable[[], object]:
+        done(self._compute(request))
+        return lambda: None
+
     async def infer(self, request: InferRequest) -> InferResponse:
+        return self._compute(request)
+
+    def _compute(self, request: InferRequest) -> InferResponse:
         signature = find_signature(self._manifest, request.signature)
         check_inputs(signature, request.inputs)
         outputs = self._function(request.inputs)

@@ -19,8 +19,8 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.bodies import Limits
 from frazil_runtime.transport.connections import HEAD_BYTES
+from frazil_runtime.transport.limits import Limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
@@ -85,9 +85,17 @@ async def test_who_asks_before_sending_too_much_is_refused_at_once(site: Site) -
 
 async def test_a_body_for_a_path_that_is_none_is_not_kept(site: Site) -> None:
     async with site.connect() as client:
-        reply = await client.post("/v1/models/cats:predict", ROWS)
+        await client.send(HEAD.replace(b"digits", b"cats") % len(MEGABYTE))
+        reply = await client.reply()
         assert (reply.status, reply.headers["connection"]) == (404, "close")
+        await client.send(MEGABYTE)
         assert await client.ended()
+
+
+async def test_a_body_for_a_path_that_is_none_ends_no_connection_if_it_is_there(site: Site) -> None:
+    async with site.connect() as client:
+        assert (await client.post("/v1/models/cats:predict", ROWS)).status == 404
+        assert (await client.post(PREDICT, ROWS)).status == 200
 
 
 async def test_a_body_that_never_comes_is_given_up(impatient: Site) -> None:
@@ -223,7 +231,7 @@ async def test_who_ends_the_connection_and_asks_for_another_protocol_is_answered
 
 
 async def test_thousands_who_ask_for_another_protocol_at_once_are_answered(site: Site) -> None:
-    request = b"GET /v2 HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    request = b"GET /v2 HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
     async with site.connect() as client:
         client.writer.write(request * 3000)
         assert {(await client.reply()).status for _ in range(3000)} == {200}

@@ -6,8 +6,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import httpx
 import numpy as np
@@ -187,10 +186,14 @@ async def test_an_answer_tells_of_the_cache(client: httpx.AsyncClient) -> None:
 class Full:
     """A door that is shut."""
 
-    @contextmanager
-    def reserve(self, model: str, content_length: int | None) -> Iterator[None]:
+    def admit(self, model: str, content_length: int | None) -> int:
         raise InferenceError(Code.RESOURCE_EXHAUSTED, f"{model} is busy", retry_after=2.5)
-        yield
+
+    def arrived(self) -> None:
+        raise AssertionError("nobody was let in")
+
+    def release(self, size: int) -> None:
+        assert size == 0
 
 
 async def test_who_is_refused_at_the_door_reads_why_while_still_sending() -> None:

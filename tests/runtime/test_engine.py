@@ -13,7 +13,14 @@ from fakes.sessions import MANIFEST, FakeSession
 
 from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.engine import Array, Engine, InferRequest, ModelEngine
+from frazil_runtime.engine import (
+    HASH_HERE,
+    Array,
+    Engine,
+    InferRequest,
+    InferResponse,
+    ModelEngine,
+)
 from frazil_runtime.errors import Code, InferenceError
 
 POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
@@ -354,12 +361,15 @@ async def test_too_many_bytes_are_refused_before_they_are_read(
     engine: Engine, model: ModelEngine
 ) -> None:
     engine.follow(replace(POLICY, max_bytes=10_000))
-    with engine.reserve("m", 100_000):  # alone, anything may come
-        with pytest.raises(InferenceError) as caught, engine.reserve("m", 1):
-            pass
-        assert caught.value.code is Code.RESOURCE_EXHAUSTED
-    with engine.reserve("m", 5_000), engine.reserve("m", None):
-        assert engine.bytes > 5_000
+    alone = engine.admit("m", 100_000)  # alone, anything may come
+    with pytest.raises(InferenceError) as caught:
+        engine.admit("m", 1)
+    assert caught.value.code is Code.RESOURCE_EXHAUSTED
+    engine.release(alone)
+    kept = [engine.admit("m", 5_000), engine.admit("m", None)]
+    assert engine.bytes > 5_000
+    for size in kept:
+        engine.release(size)
     assert engine.bytes == 0
 
 
@@ -501,6 +511,128 @@ async def test_a_refusal_is_told_and_kept_for_nobody(
     await asyncio.gather(*held)
     engine.follow(CACHING)
     assert (await caching.infer(request(1))).cache == "miss"
+
+
+# Without a task.
+
+
+class Given:
+    """What ``start`` has given for requests."""
+
+    def __init__(self) -> None:
+        self.results: list[InferResponse | InferenceError] = []
+        self.came = asyncio.Event()
+
+    def __call__(self, result: InferResponse | InferenceError) -> None:
+        self.results.append(result)
+        self.came.set()
+
+    @property
+    def codes(self) -> list[Code]:
+        return [result.code for result in self.results if isinstance(result, InferenceError)]
+
+    @property
+    def doubles(self) -> list[list[int]]:
+        found = [result for result in self.results if isinstance(result, InferResponse)]
+        return [response.outputs["double"].tolist() for response in found]
+
+
+async def test_a_miss_is_given_later_and_a_hit_at_once(caching: ModelEngine) -> None:
+    given = Given()
+    caching.start(request(3), given)
+    assert given.results == []
+    await given.came.wait()
+    caching.start(request(3), given)
+    assert given.doubles == [[6], [6]]
+    assert [response.cache for response in given.results] == ["miss", "hit"]  # type: ignore[union-attr]
+    assert caching.statistics.requests.count == 2
+
+
+async def test_what_is_wrong_is_raised_and_counted_once(
+    model: ModelEngine, session: FakeSession
+) -> None:
+    given = Given()
+    for bad in (request(1, signature="walk"), request(1, timeout=0.0)):
+        with pytest.raises(InferenceError):
+            model.start(bad, given)
+    assert (given.results, session.seen, model.statistics.failed.count) == ([], [], 2)
+
+
+async def test_a_refusal_is_given_at_once(
+    caching: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    session.before = gate
+    caching.start(request(0), Given())
+    await gate.begun()
+    engine.follow(replace(CACHING, max_wait_seconds=0.0))
+    given = Given()
+    leave = caching.start(request(1), given)
+    assert given.codes == [Code.RESOURCE_EXHAUSTED]
+    assert leave is not None
+    leave()
+    assert given.codes == [Code.RESOURCE_EXHAUSTED]
+
+
+async def test_who_leaves_is_given_nothing_and_takes_the_run_along(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    session.before = gate
+    first, left, last = Given(), Given(), Given()
+    model.start(request(1), first)
+    await gate.begun()
+    leave = model.start(request(2), left)
+    model.start(request(3), last)
+    assert leave is not None
+    leave()
+    gate.open(2)
+    await last.came.wait()
+    assert (first.doubles, left.results, last.doubles) == ([[2]], [], [[6]])
+    assert session.seen == [[1], [3]], "it was never run"
+    assert engine.dispatcher.in_flight == 0
+
+
+async def test_whose_time_is_over_is_told(
+    model: ModelEngine, gate: Gate, session: FakeSession
+) -> None:
+    session.before = gate
+    running, late = Given(), Given()
+    model.start(request(1), running)
+    await gate.begun()
+    model.start(request(2, timeout=0.01), late)
+    await late.came.wait()
+    gate.open()
+    await running.came.wait()
+    assert late.codes == [Code.DEADLINE_EXCEEDED]
+    assert session.seen == [[1]]
+
+
+async def test_who_stumbles_over_its_result_harms_no_other_of_the_batch(
+    model: ModelEngine, gate: Gate, session: FakeSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(_: InferResponse | InferenceError) -> None:
+        raise ZeroDivisionError
+
+    session.before = gate
+    model.start(request(0), Given())
+    await gate.begun()
+    before, after = Given(), Given()
+    model.start(request(1), before)
+    model.start(request(2), stumble)
+    model.start(request(3), after)
+    model.start(request(4), Given())
+    gate.open(2)
+    await asyncio.gather(before.came.wait(), after.came.wait())
+    assert (before.doubles, after.doubles) == ([[2]], [[6]])
+    assert session.seen == [[0], [1, 2, 3, 4]]
+    assert "a result could not be given" in caplog.text
+
+
+async def test_what_would_have_to_be_waited_for_first_is_left_undone(
+    model: ModelEngine, session: FakeSession
+) -> None:
+    given = Given()
+    assert model.start(request(*range(HASH_HERE // 4 + 1)), given) is None
+    assert (given.results, session.seen) == ([], [])
 
 
 # Runs that never end.

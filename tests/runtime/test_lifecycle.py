@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
+from fakes.exchanges import answered
 
 from frazil_runtime.contract import Policy
 from frazil_runtime.lifecycle import Lifecycle, State
@@ -20,18 +20,8 @@ def port(lifecycle: Lifecycle) -> AdminApp:
 
 
 async def get(app: AdminApp, path: str) -> tuple[int, str]:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b""}
-
-    await app({"type": "http", "method": "GET", "path": path}, receive, send)
-    start, body = sent
-    assert dict(start["headers"])[b"content-length"] == str(len(body["body"])).encode()
-    return start["status"], body["body"].decode()
+    answer = await answered(app, "GET", path)
+    return answer.status, answer.body.decode()
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_the_command_line_is_read_before_anything_slow_is_imported() -> None:
-    slow = "{'numpy', 'asyncio', 'uvicorn', 'obstore', 'rich', 'tensorflow'}"
+    slow = "{'numpy', 'asyncio', 'httptools', 'obstore', 'rich', 'tensorflow'}"
     code = f"import sys, frazil_runtime.__main__; assert not {slow} & set(sys.modules)"
     result = run_python(code)
     assert result.returncode == 0, result.stderr

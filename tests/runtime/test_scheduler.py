@@ -14,7 +14,7 @@ def line(slots: int = 1, **rules: object) -> Scheduler[Item]:
 
 
 def item(cost: float, arrived: float = 0.0, *, group: str = "g", priority: int = 0) -> Item:
-    return Item(group, 1, cost, arrived, priority)
+    return Item(group, 1, cost, arrived, cost, priority)
 
 
 def order(scheduler: Scheduler[Item]) -> list[float]:
@@ -72,7 +72,7 @@ def test_a_part_that_was_run_moves_the_rest_forward() -> None:
     large.rows = 10
     scheduler.add(large)
     scheduler.add(small)
-    scheduler.retake(large, rows=2, cost=0.1)
+    scheduler.retake(large, rows=2, cost=0.1, size=0.1)
     assert order(scheduler) == [0.1, 0.5]
     scheduler.remove(large)
     assert order(scheduler) == [0.5]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ from frazil_runtime.capi import strings
 from frazil_runtime.capi.library import Library
 
 Array = npt.NDArray[Any]
+
+_WRITABLE: Final = 0x200  # PyBUF_WRITE
+_view = ctypes.pythonapi.PyMemoryView_FromMemory
+_view.restype = ctypes.py_object
+_view.argtypes = (ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int)
 
 
 def new_tensor(
@@ -64,21 +69,21 @@ def _allocate(
     The length given is exact, since TensorFlow takes a longer one without a word.
     """
     dims = (ctypes.c_int64 * len(shape))(*shape)
-    size = sum(content.nbytes for content in contents)
+    size = sum([content.nbytes for content in contents])
     tensor: int | None = library.TF_AllocateTensor(dtype.enum, dims, len(shape), size)
     if tensor is None:
         raise MemoryError(f"TensorFlow could not allocate {size} bytes")
     if size:
-        memory, start = _memory(library, tensor), 0
-        for content in contents:
-            end = start + content.nbytes
-            np.copyto(memory[start:end].view(content.dtype).reshape(content.shape), content)
-            start = end
+        memory, first = _memory(library, tensor).view(contents[0].dtype), contents[0]
+        if len(contents) == 1:
+            np.copyto(memory.reshape(first.shape), first)
+        else:
+            np.concatenate(contents, out=memory.reshape(shape))
     return tensor
 
 
 def _memory(library: Library, tensor: int) -> npt.NDArray[np.uint8]:
     """The tensor's own bytes (at least one): neither copied nor kept."""
     size: int = library.TF_TensorByteSize(tensor)
-    array = (ctypes.c_uint8 * size).from_address(library.TF_TensorData(tensor))
-    return np.frombuffer(memoryview(array), np.uint8)
+    # A ctypes array would make a new type for each size, and garbage of it.
+    return np.frombuffer(_view(library.TF_TensorData(tensor), size, _WRITABLE), np.uint8)

@@ -24,6 +24,8 @@ LEAST: Final = 512  # bytes of a document from which on this is the quicker way
 _FEW: Final = 64  # so many items may be other than numbers; so few numbers stay a list
 
 _KINDS: Final = (("i", np.int64), ("u", np.uint64), ("d", np.float64))
+_NUMBER: Final = frozenset((int, float))
+_ARRAYS: Final = {Array}
 _LOCAL: Final = threading.local()  # a parser keeps its memory from one document to the next
 
 
@@ -41,8 +43,7 @@ def parse(body: bytes) -> dict[str, Any] | None:
     except (KeyError, ValueError, RuntimeError):  # a RecursionError is a RuntimeError
         return None
     # Lists among the numbers were flattened unseen: then more were opened than are known.
-    opened = np.count_nonzero(np.frombuffer(body, np.uint8) == ord("["))  # quicker than body.count
-    return value if _lists(value) == opened else None
+    return value if _opens(body, _lists(value)) else None
 
 
 def parse_flat(text: bytes) -> Numeric | None:
@@ -63,45 +64,43 @@ def _parser() -> Parser:
 
 
 def _value(item: Any) -> Any:
-    if type(item) is Object:
-        return _record(item)
-    if type(item) is not Array:
-        return item
-    shape, first = _shape(item)
-    if type(first) in (int, float) and math.prod(shape) > _FEW:
-        return _numbers(item, first).reshape(shape)
-    if len(item) > _FEW:
-        raise ValueError
-    return [_value(inner) for inner in item]
+    if type(item) is Array:
+        shape, first = _shape(item)
+        if type(first) in _NUMBER and math.prod(shape) > _FEW:
+            return _numbers(item, first).reshape(shape)
+        return [_value(inner) for inner in _few(item)]
+    return _record(_few(item)) if type(item) is Object else item
 
 
 def _record(item: Any) -> dict[str, Any]:
-    """An object of few keys, none of them twice: each is looked for from the first on."""
-    keys = list(item) if len(item) <= _FEW else []
-    if any("\0" in key for key in keys):  # where simdjson, looking for it, takes it for ended
-        raise ValueError
-    record = {key: _value(item[key]) for key in keys}
-    if len(record) != len(item):
+    """An object whose keys differ: each is looked for from the first on, and up to a NUL."""
+    record = {key: _value(item[key]) for key in item}
+    if len(record) != len(item) or "\0" in "".join(record):
         raise ValueError
     return record
 
 
+def _few(item: Any) -> Any:
+    if len(item) > _FEW:
+        raise ValueError
+    return item
+
+
 def _shape(array: Any) -> tuple[tuple[int, ...], object]:
     """How long the lists of each level are, and what is first in the innermost of them."""
-    shape: list[int] = []
+    shape = [len(array)]
     level = [array]
     while True:
+        first = level[0][0] if shape[-1] else None
+        if type(first) is not Array:
+            return tuple(shape), first
+        level = [first] if shape == [1] else [inner for item in level for inner in item]
+        if {*map(type, level)} != _ARRAYS:
+            raise ValueError
         sizes = {*map(len, level)}
         if len(sizes) != 1:
             raise ValueError
-        size = sizes.pop()
-        shape.append(size)
-        first = level[0][0] if size else None
-        if type(first) is not Array:
-            return tuple(shape), first
-        level = [inner for item in level for inner in item]
-        if {*map(type, level)} != {Array}:
-            raise ValueError
+        shape.append(sizes.pop())
 
 
 def _numbers(array: Any, first: object) -> Numeric:
@@ -112,6 +111,16 @@ def _numbers(array: Any, first: object) -> Numeric:
         except (TypeError, ValueError):
             continue
     raise ValueError
+
+
+def _opens(body: bytes, lists: int) -> bool:
+    """Whether so many lists begin in a document, or are written in its texts."""
+    if lists > _FEW:  # quicker than body.count
+        return lists == np.count_nonzero(np.frombuffer(body, np.uint8) == ord("["))
+    at = -1
+    for _ in range(lists):
+        at = body.find(b"[", at + 1)
+    return body.find(b"[", at + 1) < 0
 
 
 def _lists(value: object) -> int:

@@ -55,6 +55,10 @@ def from_nested(tensor: Tensor, value: object) -> Array:
     Strings are text (taken as UTF-8) or ``{"b64": text}``, and become ``bytes``; ``{"uri": text}``
     becomes a ``Uri``. An image input holds images where its first element is a string of any kind.
     """
+    if type(value) is np.ndarray:
+        tensor = sent_as(tensor, strings=False)
+        check_shape(tensor, value.shape)
+        return _piece(tensor, value.reshape(-1)).reshape(value.shape)
     tensor = sent_as(tensor, strings=_begins_with_string(value))
     shape, pieces = _flatten(tensor, value)
     check_shape(tensor, shape)

@@ -31,19 +31,18 @@ def decode(body: bytes, manifest: Manifest) -> Predict:
     """Read ``{"signature_name"?, "instances": […]}`` or ``{"signature_name"?, "inputs": …}``."""
     document, name = read_document(body, manifest)
     signature = find_signature(manifest, name)
-    match "instances" in document, "inputs" in document:
-        case True, False:
-            inputs = _from_rows(signature, _instances(document["instances"]))
-        case False, True:
-            inputs = _from_columns(signature, document["inputs"])
-        case True, True:
-            raise malformed(
-                "Not formatted correctly expecting only one of 'inputs' or 'instances' keys "
-                "to exist ",
-            )
-        case _:
+    rows = "instances" in document
+    if rows is ("inputs" in document):
+        if not rows:
             raise invalid("Missing 'inputs' or 'instances' key")
-    return Predict(InferRequest(name, inputs), rows="instances" in document)
+        raise malformed(
+            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
+        )
+    if rows:
+        inputs = _from_rows(signature, _instances(document["instances"]))
+    else:
+        inputs = _from_columns(signature, document["inputs"])
+    return Predict(InferRequest(name, inputs), rows)
 
 
 def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
@@ -52,7 +51,7 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     NaN, Infinity and -Infinity are written as such, which strict readers of JSON refuse.
     """
     if call.rows:
-        return documents.write({"predictions": _to_rows(outputs)})
+        return b'{"predictions":%s}' % documents.write(_to_rows(outputs))
     values = {name: nested(array, as_b64=_is_binary(name)) for name, array in outputs.items()}
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 

@@ -87,9 +87,10 @@ def _is_finite(numbers: Array) -> bool:
 def _written(numbers: Array, *, tokens: bool) -> object:
     if numbers.size > _PIECE:
         return orjson.Fragment(_in_pieces(numbers, tokens=tokens))
-    if not tokens or _is_finite(numbers):
-        return numbers
-    return orjson.Fragment(_with_tokens(numbers))
+    text = write(numbers)
+    if tokens and b"null" in text:  # sooner found than by a look at each number
+        text = _with_tokens(numbers, text)
+    return orjson.Fragment(text)
 
 
 def _in_pieces(numbers: Array, *, tokens: bool) -> bytes:
@@ -103,10 +104,10 @@ def _in_pieces(numbers: Array, *, tokens: bool) -> bytes:
     return b"[%s]" % b",".join(texts)
 
 
-def _with_tokens(numbers: Array) -> bytes:
-    """The array as text in which each number that is not finite stands as its token."""
+def _with_tokens(numbers: Array, text: bytes) -> bytes:
+    """The array's text, but each number that is not finite stands as its token."""
     gaps = np.asarray(numbers)[~np.isfinite(numbers)].tolist()
-    first, *rest = write(numbers).split(b"null")
+    first, *rest = text.split(b"null")
     return b"".join(chain((first,), *zip(map(_token, gaps), rest, strict=True)))
 
 

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Final, Protocol
-
-_IN: Final = nullcontext()
+from typing import Protocol
 
 
 class Admission(Protocol):
-    """Keeps account of the bodies that are on their way."""
+    """Keeps account of the requests that are on their way."""
 
-    def reserve(self, model: str, content_length: int | None) -> AbstractContextManager[None]:
-        """Room for a body of ``content_length`` bytes until it is the engine's, or given up.
+    def admit(self, model: str, content_length: int | None) -> int:
+        """Keep room for a request with a body of ``content_length`` bytes; how many bytes that is.
 
         None: nobody knows how long it will be, since it comes in chunks or compressed. Where there
         is no room, RESOURCE_EXHAUSTED with its ``retry_after``, and the body is never asked for.
         """
 
+    def arrived(self) -> None:
+        """A request that was admitted has come whole, or will not come."""
+
+    def release(self, size: int) -> None:
+        """The request has its answer, or wants none any more."""
+
 
 class AdmitAll:
     """Admits everything."""
 
-    def reserve(self, model: str, content_length: int | None) -> AbstractContextManager[None]:
+    def admit(self, model: str, content_length: int | None) -> int:
         """Always room."""
-        return _IN
+        return 0
+
+    def arrived(self) -> None:
+        """Nobody counts."""
+
+    def release(self, size: int) -> None:
+        """Nothing is kept."""

@@ -1,29 +1,43 @@
-"""uvicorn's connection, grown old and impatient: it knows when to end, and waits for nobody."""
+"""One connection of HTTP/1.1: bytes in, exchanges out, answers back in order.
+
+It knows when to end, and waits for nobody.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from httptools import HttpParserCallbackError, HttpParserError
 
+from frazil_runtime.errors import InferenceError, invalid
+from frazil_runtime.transport import heads
+from frazil_runtime.transport.deadlines import Deadline
+from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
+from frazil_runtime.transport.limits import Limits, too_slow
 from frazil_runtime.transport.parser import Parser
-
-# In the scope's state: when the connection is old, in seconds; whether the request has all come.
-EXPIRES: Final = "frazil.expires"
-WHOLE: Final = "frazil.whole"
+from frazil_runtime.transport.wire import CONTINUE, head
 
 # kube-proxy balances connections, not requests: without an end, the first pod keeps its clients
 # for ever. The spread keeps clients that came together from leaving together.
 LIFETIME: Final = 30.0
 SPREAD: Final = 0.2
 
+# Seconds an idle connection is kept. Longer than the pools of common clients and proxies (60 s):
+# the side that closes first must not be the one that cannot know whether a request is on its way.
+KEEP_ALIVE: Final = 75.0
 HEAD_SECONDS: Final = 10.0  # for a request's line and headers, from the connection's start on
-# Beyond the read in which the head begins: what else has come with it is another request's.
+# Of a head, or of what is in a body besides its contents. Beyond the read in which it begins: what
+# else has come with it is another request's.
 HEAD_BYTES: Final = 64 * 1024
 STALL_SECONDS: Final = 30.0  # in which a client must take something of an answer that waits for it
+
+_JOINED: Final = 64 * 1024  # bytes of an answer that are cheaper copied than sent by themselves
 
 
 def lifetime() -> float:
@@ -31,95 +45,317 @@ def lifetime() -> float:
     return LIFETIME * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret
 
 
-class Connection(HttpToolsProtocol):
-    """Tells each request of it when the connection expires; the application does the rest.
+class App(Protocol):
+    """Answers requests."""
 
-    uvicorn bounds the time between two requests. This bounds the first wait, the size and the time
-    of a request's head, and the time an answer may wait to be taken. Bodies are the application's.
+    limits: Limits
+
+    @property
+    def draining(self) -> bool:
+        """Whether each answer is its connection's last."""
+
+    def admit(self, exchange: Exchange) -> Begin:
+        """Let a request in, by its headers alone, and say what answers it once it has come whole.
+
+        InferenceError of either is an answer.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a connection is granted, in seconds, by ``clock``."""
+
+    clock: Callable[[], float] = time.monotonic
+    lifetime: Callable[[], float] = lifetime
+    head_seconds: float = HEAD_SECONDS
+    stall_seconds: float = STALL_SECONDS
+    keep_alive_seconds: float = KEEP_ALIVE
+
+
+class Connection(asyncio.Protocol):
+    """A client's requests, one after the other.
+
+    Bounded are the time and size of a request's head, the time of its body, the time an answer may
+    wait to be taken, the time between two requests, and the connection's life.
     """
 
-    clock = staticmethod(time.monotonic)
-    lifetime = staticmethod(lifetime)
-    head_seconds = HEAD_SECONDS
-    stall_seconds = STALL_SECONDS
+    transport: asyncio.Transport
 
-    _in_head = False
-    _head_bytes = 0
-    _head_timer: asyncio.TimerHandle | None = None
-    _stall_timer: asyncio.TimerHandle | None = None
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(
+        self, app: App, terms: Terms, clients: Clients, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.parser = Parser(self)
+        self.url, self.headers = b"", list[tuple[bytes, bytes]]()
+        self._app, self._terms, self._clients = app, terms, clients
+        self._loop, self._deadline = loop, Deadline(loop)
+        self._line = deque[Exchange]()  # in the order in which they are to be answered
+        self._coming: Exchange | None = None  # the last of them, until it is whole
+        self._in_head = False
+        self._overhead = 0  # bytes, since a head began or some of a body came
+        self._stopping = False  # the next answer is the last
+        self._done = False  # the last answer has been sent
+        self._deaf = False  # nothing more is read
+        self._waiting = False  # to be read on, until there is less to do
+        self._stalled = False  # the client does not take what it is sent
+        self._busy = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own signature
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it can be written to
         """Draw the connection's lifetime."""
-        self.app_state = {**self.app_state, EXPIRES: self.clock() + self.lifetime()}
-        super().connection_made(transport)
-        self._expect_head()
+        self.transport = transport
+        self._expires = self._terms.clock() + self._terms.lifetime()
+        self._deadline.set(self._terms.head_seconds, transport.abort)
+        self._clients.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop all timers."""
-        self._stop_timers()
-        super().connection_lost(exc)
+        """Tell those who work for this client."""
+        self._deaf = self._done = True
+        self._clients.discard(self)
+        self._deadline.cancel()
+        for exchange in self._line:
+            exchange.gone()
+
+    def eof_received(self) -> None:
+        """Who says no more does not listen any more: one cannot tell, and few do."""
+        self._close()
+
+    def stop(self) -> None:
+        """Finish what has been asked, and end."""
+        self._stopping = True
+        if self._line or self._done:
+            return
+        if self._coming is None:
+            self._close()
+        else:
+            self._done = True  # it has been answered, and only has to be read to its end
+
+    # What comes.
 
     def data_received(self, data: bytes) -> None:
-        """Parse; where the head of a request is still incomplete, bound it."""
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head:
-            if self._head_bytes > HEAD_BYTES:
+        """Parse, answer what can be answered, and bound what has not come whole."""
+        if self._deaf:
+            return
+        self._overhead += len(data)
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError as error:
+            self._refuse_garbage(error)
+        self._go_on()
+        if self._done:
+            if not self._deaf and (self._coming is None or self._overhead > HEAD_BYTES):
+                self._close()
+        elif self._in_head or self._coming is not None:
+            if self._overhead > HEAD_BYTES:
                 self.transport.abort()
-            elif self._head_timer is None:
-                self._expect_head()
+            elif not self._overhead and self._in_head and not self._line:
+                self._expect_more()
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
         self._in_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
+        self._overhead = 0
+        self.url, self.headers = b"", []
+
+    def on_url(self, url: bytes) -> None:
+        """Some of the request's target."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One line of the head; what follows a body is of no use."""
+        if self._in_head:
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head of a request is whole."""
         if self.parser.should_upgrade():
             return
+        exchange = heads.read(self.parser, self.url, self.headers, self._app.limits, self._go_on)
         self._in_head = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-        super().on_headers_complete()
+        self._line.append(exchange)
+        self._coming = exchange
+
+    def on_body(self, chunk: bytes) -> None:
+        """Some of the request's body."""
+        self._overhead = 0
+        if self._coming is not None:
+            self._coming.take(chunk)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        if not self.parser.should_upgrade():
-            self.scope["state"][WHOLE] = True
-            super().on_message_complete()
+        exchange = self._coming
+        if exchange is not None and not self.parser.should_upgrade():
+            exchange.whole = True
+            self._coming = None
+            if not self._line:  # it was answered before, and this only had to be read
+                self._expect_more()
+
+    def _refuse_garbage(self, error: HttpParserError) -> None:
+        self._deaf = True
+        exchange = self._coming
+        if exchange is None:
+            exchange = Exchange("", "", {}, self._app.limits, self._go_on)
+            exchange.whole = True  # a body that is broken off is on its way, and is lingered for
+            self._line.append(exchange)
+        self._in_head, self._coming, exchange.keeps = False, None, False
+        cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
+        if isinstance(cause, HttpParserError):
+            exchange.refuse(invalid(f"what was sent cannot be read as HTTP/1.1: {cause}"))
+        else:
+            exchange.fail(cause or error)
+
+    # What goes.
+
+    def _go_on(self) -> None:
+        """Go on with the first in line: let it in, have it answered, send its answer."""
+        if self._busy:  # from where an answer was given at once
+            return
+        self._busy = True
+        while self._line and not (self._done or self._stalled):
+            first = self._line[0]
+            if first.answer is None:
+                self._work_at(first)
+            if first.answer is None:
+                break
+            self._send(first, first.answer)
+        self._busy = False
+        self._wait(self._stalled or (len(self._line) > 1 and not self._deaf))
+
+    def _work_at(self, exchange: Exchange) -> None:
+        try:
+            if exchange.begin is None:
+                exchange.begin = self._app.admit(exchange)
+                if exchange.answer is not None:
+                    return
+            exchange.check_size()
+            if not exchange.whole:
+                self._expect_body(exchange)
+            elif not exchange.begun:
+                exchange.begun = True
+                self._deadline.clear()
+                exchange.begin()
+        except InferenceError as error:
+            exchange.refuse(error)
+        except Exception as error:
+            exchange.fail(error)
+
+    def _expect_body(self, exchange: Exchange) -> None:
+        """Bound its time; some clients send none before they are told to."""
+        if exchange.expects and not exchange.size:
+            exchange.expects = False
+            self.transport.write(CONTINUE)
+        now, limits = self._loop.time(), exchange.limits
+        if exchange.started is None:
+            exchange.started = now
+        passed = now - exchange.started
+        # While the process drains no byte buys time, so that its end is near.
+        size = 0 if self._app.draining else exchange.size
+        left = limits.patience(passed, size) - passed
+        self._deadline.set(left, lambda: self._give_up(exchange))
+
+    def _give_up(self, exchange: Exchange) -> None:
+        exchange.keeps = False
+        exchange.refuse(too_slow(exchange.size))
+
+    def _expect_more(self) -> None:
+        """Bound the time until the next request, of its head, or of what nobody wants any more."""
+        terms = self._terms
+        if self._done or self._coming is not None:
+            self._deadline.set(self._app.limits.linger_seconds, self._close)
+        elif self._in_head:
+            self._deadline.set(terms.head_seconds, self.transport.abort)
+        else:
+            self._deadline.set(terms.keep_alive_seconds, self._close)
+
+    def _send(self, exchange: Exchange, answer: Answer) -> None:
+        self._line.popleft()
+        self._done = last = self._is_last(exchange)
+        self._expect_more()
+        headers = (*answer.headers, *exchange.further)
+        start = head(answer.status, headers, len(answer.body), last=last)
+        body = b"" if exchange.method == "HEAD" else answer.body
+        if len(body) <= _JOINED:
+            self.transport.write(start + body)
+        else:
+            self.transport.writelines((start, body))
+        if last and exchange.whole:
+            self._end()
+
+    def _end(self) -> None:
+        """Close, but not over what has not been read: that would take the answers along."""
+        if self._line:
+            self._deaf = True
+        else:
+            self._close()
+
+    def _is_last(self, exchange: Exchange) -> bool:
+        """Whether this answer is the connection's last: asked as late as can be."""
+        if self._stopping or self._app.draining or not exchange.keeps:
+            return True
+        return not exchange.ends_soon or self._terms.clock() >= self._expires
+
+    def _close(self) -> None:
+        """Close once everything has been taken."""
+        self._deaf = self._done = True
+        self.transport.close()
+        self._expect_taking()
+
+    def _wait(self, waiting: bool) -> None:
+        """Read nothing more while there is more than enough to do."""
+        if waiting is not self._waiting and not self.transport.is_closing():
+            self._waiting = waiting
+            if waiting:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
+    # What is not taken.
 
     def pause_writing(self) -> None:
         """The client takes less than it is sent: look again later whether it takes any."""
-        super().pause_writing()
-        self._expect_taking(self.transport.get_write_buffer_size())
+        self._stalled = True
+        self._expect_taking()
 
     def resume_writing(self) -> None:
         """The client has taken nearly all."""
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
-        super().resume_writing()
+        self._stalled = False
+        self._expect_more()
+        self._go_on()
 
-    def _expect_head(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
-
-    def _expect_taking(self, waiting: int) -> None:
-        self._stall_timer = self.loop.call_later(self.stall_seconds, self._check_taking, waiting)
+    def _expect_taking(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._deadline.set(self._terms.stall_seconds, lambda: self._check_taking(waiting))
 
     def _check_taking(self, before: int) -> None:
-        waiting = self.transport.get_write_buffer_size()
-        if waiting < before:
-            self._expect_taking(waiting)
+        if self.transport.get_write_buffer_size() < before:
+            self._expect_taking()
         else:
             self.transport.abort()
 
-    def _stop_timers(self) -> None:
-        for timer in (self._head_timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
+
+class Clients:
+    """The connections of one server."""
+
+    def __init__(self) -> None:
+        self._connections: set[Connection] = set()
+        self._none = asyncio.Event()
+        self._stopping = False
+
+    def add(self, connection: Connection) -> None:
+        """One more; where it was accepted a moment too late, it is told so."""
+        self._connections.add(connection)
+        if self._stopping:
+            connection.stop()
+
+    def discard(self, connection: Connection) -> None:
+        """One less."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none.set()
+
+    async def stop(self) -> None:
+        """End the idle ones now, and wait until the others have been answered."""
+        self._stopping = True
+        for connection in list(self._connections):
+            connection.stop()
+        while self._connections:
+            self._none.clear()
+            await self._none.wait()

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from frazil_runtime.errors import Code, InferenceError, invalid
-from frazil_runtime.transport.bodies import too_large
+from frazil_runtime.transport.limits import too_large
 
 IDENTITY: Final = ""  # the encoding of what is not compressed
 

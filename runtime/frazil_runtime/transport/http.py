@@ -1,34 +1,21 @@
-"""The HTTP port: an ASGI application without a framework."""
+"""The HTTP port: which handler a request goes to, and what every answer says."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from frazil_runtime.contract import REVISION_HEADER, Policy
-from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo
-from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
 from frazil_runtime.transport.admission import Admission, AdmitAll
-from frazil_runtime.transport.bodies import Body, Limits
-from frazil_runtime.transport.connections import EXPIRES, WHOLE
+from frazil_runtime.transport.exchanges import Begin, Exchange, Handler, Headers, Plain
+from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.predictions import Predictions
-from frazil_runtime.transport.requests import (
-    CLOSE,
-    Answer,
-    Handler,
-    Headers,
-    Request,
-    respond,
-)
 from frazil_runtime.transport.routes import make_routes, no_such_path, wrong_method
-from frazil_runtime.transport.server import Message, Receive, Send
 from frazil_runtime.transport.v1 import canonical
 
 # One long document must not hold up the next; more threads would only share the interpreter.
@@ -38,8 +25,7 @@ _CODEC_THREADS: Final = 2
 class HttpApp:
     """TensorFlow Serving's REST v1 and the Open Inference Protocol v2 on one port.
 
-    Every answer about a model names its revision. It ends the connection while the process drains,
-    once the connection is old, and where the request's body was not read to its end.
+    Every answer about a model names its revision.
     """
 
     def __init__(
@@ -50,12 +36,9 @@ class HttpApp:
         *,
         limits: Limits | None = None,
         admission: Admission | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._models = models
+        self.limits = limits or Limits()
         self._lifecycle = lifecycle
-        self._limits = limits or Limits()
-        self._clock = clock
         self._threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="codec")
         predictions = Predictions(metrics, self._threads, admission or AdmitAll())
         self._routes = make_routes(models, lifecycle, predictions)
@@ -64,43 +47,37 @@ class HttpApp:
         self._headers = {
             path: _revision(route.model or only) for path, route in self._routes.items()
         }
-        self._no_path = _revision(only)
+        self._no_path = Plain(partial(no_such_path, models))
+        self._no_model = _revision(only)
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        headers = dict(scope["headers"])
-        whole = WHOLE in scope["state"]
-        body = Body(headers, receive, self._limits, self._lifecycle, whole=whole)
-        path = scope["path"]
+    @property
+    def draining(self) -> bool:
+        """Whether each answer is its connection's last."""
+        return self._lifecycle.draining
+
+    def admit(self, exchange: Exchange) -> Begin:
+        """Find who is to answer; InferenceError where the headers alone are reason to refuse."""
+        path = exchange.path
         if path not in self._routes:
-            path = canonical(path)
-        request = Request(scope["method"], path, headers, body)
-        try:
-            answer = await self._handler(request)(request)
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            answer = Answer.of_error(InferenceError(Code.INTERNAL, "internal error: see the log"))
-        further = self._headers.get(request.path, self._no_path)
-        await respond(request, answer, (*further, CLOSE) if self._ends(scope) else further, send)
+            path = exchange.path = canonical(path)
+        exchange.further = self._headers.get(path, self._no_model)
+        return self._handler(exchange).admit(exchange)
 
     def follow(self, policy: Policy) -> None:
         """Read bodies of the requests to come as far as this policy allows."""
-        self._limits = replace(self._limits, bytes=policy.max_request_bytes)
+        self.limits = replace(self.limits, bytes=policy.max_request_bytes)
 
     def close(self) -> None:
         """Let go of the threads."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _handler(self, request: Request) -> Handler:
-        route = self._routes.get(request.path)
+    def _handler(self, exchange: Exchange) -> Handler:
+        route = self._routes.get(exchange.path)
         if route is None:
-            return partial(no_such_path, self._models)
-        method = "GET" if request.method == "HEAD" else request.method
-        return route.methods.get(method) or partial(wrong_method, route.methods)
-
-    def _ends(self, scope: Message) -> bool:
-        """Whether this answer is the connection's last: asked as late as can be."""
-        return self._lifecycle.draining or self._clock() >= scope["state"][EXPIRES]
+            return self._no_path
+        method = "GET" if exchange.method == "HEAD" else exchange.method
+        found = route.methods.get(method)
+        return found or Plain(partial(wrong_method, route.methods))
 
 
 def _revision(model: ModelInfo | None) -> Headers:

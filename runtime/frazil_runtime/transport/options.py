@@ -36,16 +36,18 @@ class Options:
         return replace(request, timeout=min(timeouts, default=None), stored=self.stored)
 
 
-_NONE: Final = Options()
+NONE: Final = Options()
 
 
 def read(headers: Mapping[bytes, bytes]) -> Options:
     """The options in headers of lower-case names; InferenceError where one makes no sense."""
+    if headers.keys().isdisjoint(_READERS):
+        return NONE
     found = {}
     for name in _READERS.keys() & headers.keys():
         field, parse = _READERS[name]
         found[field] = parse(headers[name])
-    return Options(**found) if found else _NONE
+    return Options(**found)
 
 
 def _timeout(value: bytes) -> float:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class Hears(Protocol):
+    """Who has the parser's callbacks, and keeps the head that is being read."""
+
+    url: bytes
+    headers: list[tuple[bytes, bytes]]  # names in lower case
 
 
 class Parser(HttpRequestParser):
@@ -15,7 +23,7 @@ class Parser(HttpRequestParser):
     are to do nothing.
     """
 
-    def __init__(self, connection: HttpToolsProtocol) -> None:
+    def __init__(self, connection: Hears) -> None:
         self._connection = connection
         self._begin()
 
@@ -33,13 +41,13 @@ class Parser(HttpRequestParser):
 
     def _begin(self) -> None:
         super().__init__(self._connection)
-        # As uvicorn has it: what follows a connection's last request is ignored, and no error.
+        # What follows a connection's last request is ignored, and no error.
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def _head(self) -> bytes:
         """The head that has just been parsed, without what asks for another protocol."""
         if self.get_method() == b"CONNECT":
-            raise HttpParserError("a tunnel is no header that could be left out")
+            raise HttpParserError("CONNECT asks for a tunnel")
         version = self.get_http_version().encode()
         lines = [b"%s %s HTTP/%s" % (self.get_method(), self._connection.url, version)]
         lines += [

@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.contract import CACHE_HEADER
-from frazil_runtime.engine import Array, InferRequest
-from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.engine import Array, InferRequest, InferResponse
+from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
+from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
 from frazil_runtime.transport.options import Options
-from frazil_runtime.transport.requests import JSON, Answer, Headers, Request
 
 # From about here on, the work costs more than a hand-over to a thread and back.
 _INLINE_BYTES: Final = 64 * 1024
@@ -44,81 +45,174 @@ C = TypeVar("C", bound=Call)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics.
 
-    A body may be a document followed by binary data: beside it goes the number of bytes of the
-    document, None where it is all document.
+    Where ``binary``, a body may be a document followed by binary data: beside it goes the number of
+    bytes of the document, None where it is all document.
     """
 
     protocol: str
     decode: Callable[[bytes, int | None], C]
     encode: Callable[[C, Mapping[str, Array]], tuple[bytes, int | None]]
+    binary: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """Answers predictions in any protocol. What is long or compressed is done on ``threads``."""
 
-    def __init__(self, metrics: Metrics, threads: Executor, admission: Admission) -> None:
-        self._metrics = metrics
-        self._threads = threads
-        self._admission = admission
+    metrics: Metrics
+    threads: Executor
+    admission: Admission
 
-    async def answer(self, served: Served, codec: Codec[C], request: Request) -> Answer:
-        """Run one request; every way it ends is counted."""
-        started = perf_counter()
-        signature = ""
-        outcome = Code.INTERNAL.name
-        try:
-            asked = options.read(request.headers)
-            call = await self._call(served.info.name, codec, request, asked)
-            signature = call.request.signature
-            response = await served.engine.infer(asked.applied(call.request))
-            size = sum(array.nbytes for array in response.outputs.values())
-            body, json_bytes = await self._run(size, codec.encode, call, response.outputs)
-            headers = (*_content(json_bytes), (_CACHE, response.cache.encode()))
-            answer = await self._deflated(Answer(200, body, headers), asked)
-            outcome = "OK"
-            return answer
-        except InferenceError as error:
-            outcome = error.code.name
-            return Answer.of_error(error)
-        except asyncio.CancelledError:
-            outcome = Code.CANCELLED.name
-            raise
-        finally:
-            seconds = perf_counter() - started
-            self._metrics.observe(served.info.name, codec.protocol, signature, outcome, seconds)
+    def of(self, served: Served, codec: Codec[C]) -> Predicts[C]:
+        """The handler of one model's predictions in one protocol."""
+        return Predicts(self, served, codec)
 
-    async def _call(self, model: str, codec: Codec[C], request: Request, asked: Options) -> C:
-        """Room first, then the body, then what it says."""
-        coming = request.body
-        coming.check_length()
-        length = None if asked.body else coming.length
-        with self._admission.reserve(model, length):
-            body = await coming.read()
-            if not asked.body:
-                return await self._run(len(body), codec.decode, body, asked.json_bytes)
-            return await self._run_on_thread(_inflated, codec, body, asked, coming.limits.bytes)
-
-    async def _deflated(self, answer: Answer, asked: Options) -> Answer:
-        if not asked.answer or len(answer.body) < _WORTH_DEFLATING:
-            return answer
-        body = await self._run_on_thread(encodings.deflate, answer.body, asked.answer)
-        encoding = (b"content-encoding", asked.answer.encode())
-        return Answer(answer.status, body, (*answer.headers, encoding))
-
-    async def _run(self, size: int, work: Callable[..., T], *arguments: Any) -> T:
+    async def run(self, size: int, work: Callable[..., T], *arguments: Any) -> T:
+        """Do it here where so many bytes are little work."""
         if size <= _INLINE_BYTES:
             return work(*arguments)
-        return await self._run_on_thread(work, *arguments)
+        return await self.run_on_thread(work, *arguments)
 
-    async def _run_on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+    async def run_on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do it where it is in nobody's way."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Predicts(Generic[C]):
+    """The handler of one model's predictions in one protocol."""
+
+    shared: Predictions
+    served: Served
+    codec: Codec[C]
+
+    def admit(self, exchange: Exchange) -> Begin:
+        """Whatever is not too long, while there is room."""
+        prediction = Prediction(self, exchange)
+        exchange.ended = prediction.ended
+        prediction.admit()
+        return prediction.begin
+
+
+class Prediction(Generic[C]):
+    """One prediction: every way it ends is counted, and its room is given back."""
+
+    __slots__ = (
+        *("_asked", "_call", "_coming", "_exchange", "_held", "_of", "_signature", "_started"),
+    )
+
+    _call: C  # once it has been decoded
+
+    def __init__(self, of: Predicts[C], exchange: Exchange) -> None:
+        self._of, self._exchange = of, exchange
+        self._started = perf_counter()
+        self._asked = options.NONE
+        self._held = 0
+        self._coming = False
+        self._signature = ""
+
+    def admit(self) -> None:
+        """Room first, then the body, then what it says."""
+        exchange = self._exchange
+        exchange.check_size()
+        self._asked = asked = options.read(exchange.headers)
+        length = None if asked.body else exchange.length
+        self._held = self._of.shared.admission.admit(self._of.served.info.name, length)
+        self._coming = True
+
+    def begin(self) -> None:
+        """Answer without a task where that can be done, which costs much less."""
+        self._arrived()
+        exchange, asked = self._exchange, self._asked
+        if asked.body or self._size_to_read() > _INLINE_BYTES:
+            exchange.run(self._answer())
+            return
+        call = self._of.codec.decode(exchange.body, asked.json_bytes)
+        self._call, self._signature = call, call.request.signature
+        leave = self._of.served.engine.start(asked.applied(call.request), self._finish)
+        if leave is None:
+            exchange.run(self._infer(call))
+        elif exchange.answer is None and exchange.leave is None:
+            # Else it has been answered within ``start``, or what is left is to write the answer.
+            exchange.leave = leave
+
+    def ended(self, outcome: str) -> None:
+        """Count it, and give its room back."""
+        of = self._of
+        if self._coming:
+            self._arrived()
+        of.shared.admission.release(self._held)
+        seconds = perf_counter() - self._started
+        name, protocol = of.served.info.name, of.codec.protocol
+        of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
+
+    def _arrived(self) -> None:
+        self._coming = False
+        self._of.shared.admission.arrived()
+
+    def _finish(self, result: InferResponse | InferenceError) -> None:
+        """Whatever goes wrong must not harm who calls this: the engine's turn is others', too."""
+        exchange = self._exchange
+        try:
+            if isinstance(result, InferenceError):
+                exchange.refuse(result)
+            elif self._asked.answer or _size(result) > _INLINE_BYTES:
+                exchange.run(self._encode(result))
+            else:
+                exchange.respond(self._written(result))
+        except InferenceError as error:
+            exchange.refuse(error)
+        except Exception as error:
+            exchange.fail(error)
+
+    def _size_to_read(self) -> int:
+        """How many bytes are read one by one: binary data is not."""
+        document = self._asked.json_bytes if self._of.codec.binary else None
+        return self._exchange.size if document is None else document
+
+    def _written(self, response: InferResponse) -> Answer:
+        body, json_bytes = self._of.codec.encode(self._call, response.outputs)
+        return Answer(200, body, _headers(response.cache, json_bytes))
+
+    # What needs to wait, for a thread or for what the engine has to fetch.
+
+    async def _answer(self) -> Answer:
+        codec, asked, shared = self._of.codec, self._asked, self._of.shared
+        body = self._exchange.body
+        if asked.body:
+            limit = self._exchange.limits.bytes
+            call = await shared.run_on_thread(_inflated, codec, body, asked, limit)
+        else:
+            call = await shared.run_on_thread(codec.decode, body, asked.json_bytes)
+        self._call, self._signature = call, call.request.signature
+        return await self._infer(call)
+
+    async def _infer(self, call: C) -> Answer:
+        return await self._encode(
+            await self._of.served.engine.infer(self._asked.applied(call.request))
+        )
+
+    async def _encode(self, response: InferResponse) -> Answer:
+        shared, liked = self._of.shared, self._asked.answer
+        answer = await shared.run(_size(response), self._written, response)
+        if not liked or len(answer.body) < _WORTH_DEFLATING:
+            return answer
+        body = await shared.run_on_thread(encodings.deflate, answer.body, liked)
+        encoding = (b"content-encoding", liked.encode())
+        return Answer(answer.status, body, (*answer.headers, encoding))
 
 
 def _inflated(codec: Codec[C], body: bytes, asked: Options, limit: int) -> C:
     return codec.decode(encodings.inflate(body, asked.body, limit), asked.json_bytes)
 
 
-def _content(json_bytes: int | None) -> Headers:
+def _size(response: InferResponse) -> int:
+    return sum([array.nbytes for array in response.outputs.values()])
+
+
+@lru_cache(maxsize=64)
+def _headers(cache: str, json_bytes: int | None) -> Headers:
+    told = (_CACHE, cache.encode())
     if json_bytes is None:
-        return (JSON,)
-    return _BINARY, (options.JSON_BYTES, str(json_bytes).encode())
+        return JSON, told
+    return _BINARY, (options.JSON_BYTES, str(json_bytes).encode()), told

@@ -10,8 +10,8 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo
 from frazil_runtime.models import Models
 from frazil_runtime.protocol import documents
 from frazil_runtime.transport import v1, v2
+from frazil_runtime.transport.exchanges import JSON, Answer, Exchange, Methods
 from frazil_runtime.transport.predictions import Predictions
-from frazil_runtime.transport.requests import JSON, Answer, Methods, Request
 
 
 class Route(NamedTuple):
@@ -35,23 +35,23 @@ def make_routes(models: Models, lifecycle: Lifecycle, predictions: Predictions) 
     return routes
 
 
-async def no_such_path(models: Models, request: Request) -> Answer:
+def no_such_path(models: Models, exchange: Exchange) -> Answer:
     """Why a path is none, in the words of its protocol."""
-    if v1.is_of(request):
-        return Answer.of_error(v1.miss(models, request))
-    if error := v2.miss(models, request.path):
+    if v1.is_of(exchange):
+        return Answer.of_error(v1.miss(models, exchange))
+    if error := v2.miss(models, exchange.path):
         return Answer.of_error(error)
-    text = f"Malformed request: {request.method} {request.path}"
+    text = f"Malformed request: {exchange.method} {exchange.path}"
     return Answer.of_error(InferenceError(Code.NOT_FOUND, text))
 
 
-async def wrong_method(methods: Methods, request: Request) -> Answer:
+def wrong_method(methods: Methods, exchange: Exchange) -> Answer:
     """OPTIONS tells the methods; any other is refused, in v1 as what is no request at all."""
     allowed = sorted({"OPTIONS", *methods} | ({"HEAD"} if "GET" in methods else set()))
     allow = (b"allow", ", ".join(allowed).encode())
-    if request.method == "OPTIONS":
+    if exchange.method == "OPTIONS":
         return Answer(200, headers=(allow,))
-    if v1.is_of(request):
-        return Answer.of_error(v1.malformed(request))
-    text = f"Malformed request: {request.method} {request.path}"
+    if v1.is_of(exchange):
+        return Answer.of_error(v1.malformed(exchange))
+    text = f"Malformed request: {exchange.method} {exchange.path}"
     return Answer(405, documents.error(text), (JSON, allow))

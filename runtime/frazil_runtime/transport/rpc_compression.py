@@ -6,8 +6,8 @@ as they were sent.
 
 from __future__ import annotations
 
-from frazil_runtime.transport.bodies import too_large
 from frazil_runtime.transport.encodings import inflate
+from frazil_runtime.transport.limits import too_large
 
 
 def inflated(data: bytes, max_bytes: int) -> bytes:

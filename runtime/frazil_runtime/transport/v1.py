@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from frazil_runtime.engine import Array
@@ -16,8 +15,8 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
+from frazil_runtime.transport.exchanges import Answer, Exchange, Handler, Methods, Plain, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
-from frazil_runtime.transport.requests import Answer, Methods, Request, constant
 
 PROTOCOL: Final = "tensorflow-serving"
 LABEL: Final = "stable"  # of the one version that this process serves
@@ -45,19 +44,19 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
     """A model's paths, by its name alone, by its version and by its label."""
     model = served.info
     metadata = constant(Answer.of_record(descriptions.tf_serving_metadata(model)))
-    calls = {
-        "predict": partial(predictions.answer, served, _predict(model.manifest)),
-        "classify": partial(predictions.answer, served, _of(model.manifest, Method.CLASSIFY)),
-        "regress": partial(predictions.answer, served, _of(model.manifest, Method.REGRESS)),
+    calls: dict[str, Handler] = {
+        "predict": predictions.of(served, _predict(model.manifest)),
+        "classify": predictions.of(served, _of(model.manifest, Method.CLASSIFY)),
+        "regress": predictions.of(served, _of(model.manifest, Method.REGRESS)),
     }
 
-    async def status(_: Request) -> Answer:
+    def status(_: Exchange) -> Answer:
         return Answer.of_record(descriptions.tf_serving_status(model, lifecycle.state))
 
     routes: dict[str, Methods] = {}
     base = f"/v1/models/{model.name}"
     for path in (base, f"{base}/versions/{model.version}", f"{base}/labels/{LABEL}"):
-        routes[path] = {"GET": status}
+        routes[path] = {"GET": Plain(status)}
         routes[f"{path}/metadata"] = {"GET": metadata}
         routes |= {f"{path}:{call}": {"POST": answer} for call, answer in calls.items()}
     return routes
@@ -71,22 +70,22 @@ def canonical(path: str) -> str:
     return path
 
 
-def is_of(request: Request) -> bool:
+def is_of(exchange: Exchange) -> bool:
     """Whether a path is meant for this API."""
-    return request.path.lower().startswith("/v1/")
+    return exchange.path.lower().startswith("/v1/")
 
 
-def malformed(request: Request) -> InferenceError:
+def malformed(exchange: Exchange) -> InferenceError:
     """What TensorFlow Serving says of a path or a method that it does not know."""
-    return invalid(f"Malformed request: {request.method} {request.path}")
+    return invalid(f"Malformed request: {exchange.method} {exchange.path}")
 
 
-def miss(models: Models, request: Request) -> InferenceError:
+def miss(models: Models, exchange: Exchange) -> InferenceError:
     """TensorFlow Serving's texts; a call and a question about the model have different ones."""
-    call = request.method == "POST"
-    match = (_CALL if call else _STATUS).fullmatch(canonical(request.path))
-    if match is None or request.method not in ("POST", "GET", "HEAD"):
-        return malformed(request)
+    call = exchange.method == "POST"
+    match = (_CALL if call else _STATUS).fullmatch(canonical(exchange.path))
+    if match is None or exchange.method not in ("POST", "GET", "HEAD"):
+        return malformed(exchange)
     model, version, label = match["model"], match["version"], match["label"]
     if model is None:
         return invalid("Missing model name in request.")

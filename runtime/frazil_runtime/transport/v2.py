@@ -11,8 +11,8 @@ from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
+from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, Short, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
-from frazil_runtime.transport.requests import Answer, Methods, Request, constant
 
 PROTOCOL: Final = "open-inference"
 
@@ -45,18 +45,15 @@ _NEVER: Final = (
 def of_server(models: Models, lifecycle: Lifecycle) -> dict[str, Methods]:
     """What is about the server, or about all models."""
 
-    async def ready(_: Request) -> Answer:
+    def ready(_: Exchange) -> Answer:
         status = 200 if lifecycle.ready else 503
         return Answer.of_record({"ready": lifecycle.ready}, status)
 
-    async def statistics(_: Request) -> Answer:
+    def statistics(_: Exchange) -> Answer:
         return Answer.of_record(descriptions.open_inference_statistics(models.values()))
 
-    async def index(request: Request) -> Answer:
-        try:
-            only_ready = _only_ready(await request.body.read())
-        except InferenceError as error:
-            return Answer.of_error(error)
+    def index(exchange: Exchange) -> Answer:
+        only_ready = _only_ready(exchange.body)
         listed = () if only_ready and not lifecycle.ready else models.values()
         infos = [served.info for served in listed]
         return Answer.of_record(descriptions.open_inference_index(infos, lifecycle.state))
@@ -65,10 +62,10 @@ def of_server(models: Models, lifecycle: Lifecycle) -> dict[str, Methods]:
     return {
         "/v2": {"GET": constant(Answer.of_record(server))},
         "/v2/health/live": {"GET": constant(Answer.of_record({"live": True}))},
-        "/v2/health/ready": {"GET": ready},
+        "/v2/health/ready": {"GET": Plain(ready)},
         "/v2/models": {"GET": constant(Answer.of_record({"models": list(models)}))},
-        "/v2/models/stats": {"GET": statistics},
-        "/v2/repository/index": {"POST": index},
+        "/v2/models/stats": {"GET": Plain(statistics)},
+        "/v2/repository/index": {"POST": Short(index)},
     }
 
 
@@ -79,25 +76,26 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
         PROTOCOL,
         partial(_decode, served),
         partial(open_inference.encode, model=model.name, version=model.version),
+        binary=True,
     )
     metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
     config = constant(Answer.of_record(descriptions.open_inference_config(model)))
 
-    async def ready(_: Request) -> Answer:
+    def ready(_: Exchange) -> Answer:
         record = {"name": model.name, "ready": lifecycle.ready}
         return Answer.of_record(record, 200 if lifecycle.ready else 503)
 
-    async def statistics(_: Request) -> Answer:
+    def statistics(_: Exchange) -> Answer:
         return Answer.of_record(descriptions.open_inference_statistics([served]))
 
     routes: dict[str, Methods] = {}
     base = f"/v2/models/{model.name}"
     for path in (base, f"{base}/versions/{model.version}"):
         routes[path] = {"GET": metadata}
-        routes[f"{path}/ready"] = {"GET": ready}
+        routes[f"{path}/ready"] = {"GET": Plain(ready)}
         routes[f"{path}/config"] = {"GET": config}
-        routes[f"{path}/stats"] = {"GET": statistics}
-        routes[f"{path}/infer"] = {"POST": partial(predictions.answer, served, codec)}
+        routes[f"{path}/stats"] = {"GET": Plain(statistics)}
+        routes[f"{path}/infer"] = {"POST": predictions.of(served, codec)}
     return routes
 
 

@@ -2,38 +2,153 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import gzip
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes.connections import Peer
+from fakes.exchanges import LIMITS, Asked
 from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
 from frazil_runtime.protocol import tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
-from frazil_runtime.transport.admission import AdmitAll
-from frazil_runtime.transport.bodies import Body, Limits
+from frazil_runtime.transport.admission import Admission, AdmitAll
+from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.predictions import Codec, Predictions
-from frazil_runtime.transport.requests import Answer, Request
 
 Array = npt.NDArray[Any]
+Done = Callable[[InferResponse | InferenceError], object]
 
 MODEL = manifest((tensor("x", "float32", (-1,)),), (tensor("y", "float32", (-1,)),))
 DOUBLE = NumpyEngine(MODEL, lambda inputs: {"y": inputs["x"] * 2})
+ONE = b'{"instances": [1]}'
+MANY = b'{"instances": [%s]}' % b",".join([b"1"] * 50_000)
+ZERO = InferResponse({"y": np.zeros(1, np.float32)})
 
 
-def served(engine: Infers) -> Served:
-    return Served(model(MODEL), engine)
+class Doorkeeper:
+    """Notes who comes, who is on the way and who is in; lets nobody in once it is shut."""
+
+    def __init__(self, *, shut: bool = False) -> None:
+        self.seen: list[tuple[str, int | None]] = []
+        self.inside = self.coming = 0
+        self.shut = shut
+
+    def admit(self, model: str, content_length: int | None) -> int:
+        self.seen.append((model, content_length))
+        if self.shut:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=1.2)
+        self.inside += 100
+        self.coming += 1
+        return 100
+
+    def arrived(self) -> None:
+        self.coming -= 1
+
+    def release(self, size: int) -> None:
+        self.inside -= size
+
+
+@dataclass
+class Port:
+    """One model's predictions in TensorFlow Serving's protocol; ``seen`` has the threads on which
+    bodies were read and written."""
+
+    threads: Executor
+    engine: Infers = DOUBLE
+    door: Admission = field(default_factory=AdmitAll)
+    seen: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.limits, self.draining = LIMITS, False
+        self.metrics = Metrics()
+        self.metrics.serves(model(MODEL))
+
+    def admit(self, exchange: Exchange) -> Begin:
+        codec = Codec("test", self._decode, self._encode)
+        predictions = Predictions(self.metrics, self.threads, self.door)
+        return predictions.of(Served(model(MODEL), self.engine), codec).admit(exchange)
+
+    async def post(self, body: bytes, **headers: str) -> Answer:
+        asked = ask(body, **headers)
+        asked.come_to(self)
+        return await asked.answered()
+
+    @property
+    def counted(self) -> list[tuple[str, str]]:
+        """(outcome, signature) of all there were."""
+        pattern = r'frazil_requests_total{code="(\w+)",.*signature="(\w*)"} (\d+)\.0'
+        found = re.findall(pattern, self.metrics.render().decode())
+        return [(code, signature) for code, signature, n in found for _ in range(int(n))]
+
+    def _decode(self, body: bytes, _: int | None) -> Predict:
+        self._note()
+        return tf_serving.decode(body, MODEL)
+
+    def _encode(self, call: Predict, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
+        self._note()
+        return tf_serving.encode(call, outputs), None
+
+    def _note(self) -> None:
+        self.seen.append(threading.current_thread().name.partition("_")[0])
+
+
+class Engine:
+    """Keeps what it was asked, until the test answers it; ``slow``: it wants a task."""
+
+    def __init__(self, *, slow: bool = False) -> None:
+        self.slow = slow
+        self.asked: list[InferRequest] = []
+        self.done: list[Done] = []
+        self.left = 0
+        self.result: InferResponse | Exception = ZERO
+
+    def start(self, request: InferRequest, done: Done) -> Callable[[], object] | None:
+        if self.slow:
+            return None
+        self.asked.append(request)
+        self.done.append(done)
+        return self._leave
+
+    async def infer(self, request: InferRequest) -> InferResponse:
+        self.asked.append(request)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    def _leave(self) -> None:
+        self.left += 1
+
+
+class Failing:
+    """Answers with an error: as it is asked, or later, or after something was waited for."""
+
+    def __init__(self, how: str, error: Exception) -> None:
+        self.how, self.error = how, error
+
+    def start(self, _: InferRequest, done: Done) -> Callable[[], object] | None:
+        if self.how == "at once":
+            raise self.error
+        if self.how == "with a task":
+            return None
+        asyncio.get_running_loop().call_soon(done, self.error)
+        return lambda: None
+
+    async def infer(self, _: InferRequest) -> InferResponse:
+        raise self.error
 
 
 @pytest.fixture
@@ -43,178 +158,147 @@ def threads() -> Iterator[Executor]:
 
 
 @pytest.fixture
-def metrics() -> Metrics:
-    metrics = Metrics()
-    metrics.serves(model(MODEL))
-    return metrics
+def port(threads: Executor) -> Port:
+    return Port(threads)
 
 
-def request(text: bytes, **headers: str) -> Request:
-    async def receive() -> Any:
-        return {"type": "http.request", "body": text, "more_body": False}
-
-    fields = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    if "transfer_encoding" not in headers:
-        fields[b"content-length"] = str(len(text)).encode()
-    return Request("POST", "/", fields, Body(fields, receive, Limits(bytes=2**20), Lifecycle()))
+def ask(body: bytes, **headers: str) -> Asked:
+    return Asked("POST", "/", body, {name.replace("_", "-"): v for name, v in headers.items()})
 
 
-def codec(seen: list[str]) -> Codec[Predict]:
-    """TensorFlow Serving's, which notes on which thread it works."""
-
-    def decode(body: bytes, _: int | None) -> Predict:
-        seen.append(threading.current_thread().name.partition("_")[0])
-        return tf_serving.decode(body, MODEL)
-
-    def encode(call: Predict, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
-        seen.append(threading.current_thread().name.partition("_")[0])
-        return tf_serving.encode(call, outputs), None
-
-    return Codec("test", decode, encode)
+# Where the work is done.
 
 
-def counted(metrics: Metrics, signature: str, code: str) -> bool:
-    line = f'code="{code}",model="digits",protocol="test",signature="{signature}"}} 1.0'
-    return line in metrics.render().decode()
+async def test_a_short_document_is_read_and_written_in_place_and_at_once(port: Port) -> None:
+    asked = ask(ONE)
+    asked.come_to(port)
+    assert asked.answer is not None, "nothing was waited for"
+    assert (asked.answer.status, asked.answer.body) == (200, b'{"predictions":[2.0]}')
+    assert port.seen == ["MainThread", "MainThread"]
+    assert port.counted == [("OK", "serving_default")]
 
 
-async def test_a_short_document_is_read_and_written_in_place(
-    threads: Executor, metrics: Metrics
-) -> None:
-    seen: list[str] = []
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec(seen), request(b'{"instances": [1]}')
-    )
-    assert (answer.status, answer.body) == (200, b'{"predictions":[2.0]}')
-    assert seen == ["MainThread", "MainThread"]
-    assert counted(metrics, "serving_default", "OK")
-
-
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"inference_header_content_length": "1"}],
+    ids=["as it is", "that claims to be short"],
+)
 async def test_a_long_document_leaves_the_event_loop_free(
-    threads: Executor, metrics: Metrics
+    port: Port, headers: dict[str, str]
 ) -> None:
-    seen: list[str] = []
-    text = b'{"instances": [%s]}' % b",".join([b"1"] * 50_000)
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec(seen), request(text)
-    )
-    assert answer.status == 200
-    assert seen == ["codec", "codec"]
+    assert (await port.post(MANY, **headers)).status == 200
+    assert port.seen == ["codec", "codec"]
+    assert port.counted == [("OK", "serving_default")]
 
 
-async def test_what_cannot_be_read_is_counted_without_a_signature(
-    threads: Executor, metrics: Metrics
-) -> None:
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec([]), request(b"{}")
-    )
-    assert answer.status == 400
-    assert answer.body == b"""{"error": "Missing 'inputs' or 'instances' key"}"""
-    assert counted(metrics, "", "INVALID_ARGUMENT")
+async def test_a_long_answer_to_a_short_document_leaves_it_free(port: Port) -> None:
+    port.engine = NumpyEngine(MODEL, lambda _: {"y": np.zeros(50_000, np.float32)})
+    assert len((await port.post(ONE)).body) > 50_000
+    assert port.seen == ["MainThread", "codec"]
 
 
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.name)
-async def test_every_error_of_the_engine_has_its_status(
-    code: Code, threads: Executor, metrics: Metrics
-) -> None:
-    class Failing:
-        async def infer(self, _: InferRequest) -> InferResponse:
-            raise InferenceError(code, "why")
-
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(Failing()), codec([]), request(b'{"instances": [1]}')
-    )
-    assert (answer.status, answer.body) == (code.status, b'{"error": "why"}')
-    assert counted(metrics, "serving_default", code.name)
-
-
-async def test_a_bug_is_counted_and_raised(threads: Executor, metrics: Metrics) -> None:
-    broken = NumpyEngine(MODEL, lambda inputs: {"y": np.asarray(1 // 0)})
-    with pytest.raises(ZeroDivisionError):
-        await Predictions(metrics, threads, AdmitAll()).answer(
-            served(broken),
-            codec([]),
-            request(b'{"instances": [1]}'),
-        )
-    assert counted(metrics, "serving_default", "INTERNAL")
-
-
-class Remembering:
-    """An engine that keeps what it was asked, and has the answer from its cache."""
-
-    def __init__(self) -> None:
-        self.asked: list[InferRequest] = []
-
-    async def infer(self, request: InferRequest) -> InferResponse:
-        self.asked.append(request)
-        return InferResponse({"y": np.zeros(1, np.float32)}, cache="hit")
-
-
-async def test_headers_shape_the_request_and_the_answer_tells_of_the_cache(
-    threads: Executor, metrics: Metrics
-) -> None:
-    engine = Remembering()
-    asking = request(b'{"instances": [1]}', x_request_timeout_ms="250", cache_control="no-store")
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(engine), codec([]), asking
-    )
-    assert (engine.asked[0].timeout, engine.asked[0].stored) == (0.25, False)
-    assert (b"x-frazil-cache", b"hit") in answer.headers
-
-
-async def test_a_header_that_makes_no_sense_is_refused_before_the_body_is_read(
-    threads: Executor, metrics: Metrics
-) -> None:
-    asking = request(b'{"instances": [1]}', x_request_timeout_ms="soon")
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec([]), asking
-    )
-    assert answer.status == 400
-    assert not asking.body.ended
-    assert counted(metrics, "", "INVALID_ARGUMENT")
+async def test_who_leaves_while_a_long_answer_is_written_is_not_waited_for(port: Port) -> None:
+    port.engine = NumpyEngine(MODEL, lambda _: {"y": np.zeros(50_000, np.float32)})
+    asked = ask(ONE)
+    asked.come_to(port)
+    work = asyncio.all_tasks() - {asyncio.current_task()}
+    asked.gone()
+    await asyncio.gather(*work, return_exceptions=True)
+    assert [task.cancelled() for task in work] == [True]
+    assert asked.answer is None
+    assert port.counted == [("CANCELLED", "serving_default")]
 
 
 async def test_a_compressed_body_is_read_on_a_thread_as_it_may_be_of_any_length(
-    threads: Executor, metrics: Metrics
+    port: Port,
 ) -> None:
-    seen: list[str] = []
-    asking = request(gzip.compress(b'{"instances": [1]}'), content_encoding="gzip")
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec(seen), asking
-    )
-    assert answer.status == 200
-    assert seen == ["codec", "MainThread"]
+    assert (await port.post(gzip.compress(ONE), content_encoding="gzip")).status == 200
+    assert port.seen == ["codec", "MainThread"]
 
 
-async def test_a_bomb_is_too_large(threads: Executor, metrics: Metrics) -> None:
-    asking = request(gzip.compress(bytes(2**21)), content_encoding="gzip")
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec([]), asking
-    )
+async def test_what_the_engine_has_to_wait_for_is_waited_for(port: Port) -> None:
+    port.engine = Engine(slow=True)
+    assert (await port.post(ONE)).body == b'{"predictions":[0.0]}'
+    assert port.counted == [("OK", "serving_default")]
+
+
+# What is wrong.
+
+
+async def test_what_cannot_be_read_is_counted_without_a_signature(port: Port) -> None:
+    answer = await port.post(b"{}")
+    assert answer.status == 400
+    assert answer.body == b"""{"error": "Missing 'inputs' or 'instances' key"}"""
+    assert port.counted == [("INVALID_ARGUMENT", "")]
+
+
+@pytest.mark.parametrize("how", ["at once", "later", "with a task"])
+@pytest.mark.parametrize("code", Code, ids=lambda code: code.name)
+async def test_every_error_of_the_engine_has_its_status(port: Port, how: str, code: Code) -> None:
+    port.engine = Failing(how, InferenceError(code, "why"))
+    answer = await port.post(ONE)
+    assert (answer.status, answer.body) == (code.status, b'{"error": "why"}')
+    assert port.counted == [(code.name, "serving_default")]
+
+
+@pytest.mark.parametrize("how", ["at once", "with a task"])
+async def test_a_bug_is_logged_and_counted(
+    port: Port, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    port.engine = Failing(how, ZeroDivisionError("secret"))
+    answer = await port.post(ONE)
+    assert (answer.status, answer.body) == (500, b'{"error": "internal error: see the log"}')
+    assert port.counted == [("INTERNAL", "serving_default")]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("size", [1, 50_000], ids=["in place", "on a thread"])
+async def test_an_answer_that_cannot_be_written_harms_not_who_gives_it(
+    port: Port, size: int
+) -> None:
+    engine = port.engine = Engine()
+    asked = ask(ONE)
+    asked.come_to(port)
+    engine.done[0](InferResponse({"y": np.full(size, object())}))
+    assert (await asked.answered()).status == 500
+    assert port.counted == [("INTERNAL", "serving_default")]
+
+
+async def test_a_header_that_makes_no_sense_is_refused_before_the_body_is_read(port: Port) -> None:
+    asked = ask(ONE, x_request_timeout_ms="soon")
+    assert not asked.come_to(port)
+    assert (await asked.answered()).status == 400
+    assert port.counted == [("INVALID_ARGUMENT", "")]
+
+
+async def test_a_bomb_is_too_large(port: Port) -> None:
+    answer = await port.post(gzip.compress(bytes(2**21)), content_encoding="gzip")
     assert answer.status == 413
+    assert port.counted == [("PAYLOAD_TOO_LARGE", "")]
 
 
-async def test_an_encoding_that_is_none_is_told_which_there_are(
-    threads: Executor, metrics: Metrics
-) -> None:
-    answer = await Predictions(metrics, threads, AdmitAll()).answer(
-        served(DOUBLE), codec([]), request(b"", content_encoding="br")
-    )
+async def test_an_encoding_that_is_none_is_told_which_there_are(port: Port) -> None:
+    answer = await port.post(b"", content_encoding="br")
     assert answer.status == 415
     assert (b"accept-encoding", b"gzip, deflate") in answer.headers
 
 
+# What headers say.
+
+
+async def test_headers_shape_the_request_and_the_answer_tells_of_the_cache(port: Port) -> None:
+    engine = port.engine = Engine()
+    asked = ask(ONE, x_request_timeout_ms="250", cache_control="no-store")
+    asked.come_to(port)
+    assert (engine.asked[0].timeout, engine.asked[0].stored) == (0.25, False)
+    engine.done[0](InferResponse(ZERO.outputs, cache="hit"))
+    assert (b"x-frazil-cache", b"hit") in (await asked.answered()).headers
+
+
 @pytest.mark.parametrize("count", [1, 20_000], ids=["short", "long"])
-async def test_a_long_answer_is_compressed_for_who_likes_it(
-    count: int, threads: Executor, metrics: Metrics
-) -> None:
+async def test_a_long_answer_is_compressed_for_who_likes_it(port: Port, count: int) -> None:
     text = b'{"instances": [%s]}' % b",".join([b"1"] * count)
-    plain, small = [
-        await Predictions(metrics, threads, AdmitAll()).answer(
-            served(DOUBLE), codec([]), request(text, accept_encoding=liked)
-        )
-        for liked in ("identity", "gzip")
-    ]
+    plain, small = [await port.post(text, accept_encoding=liked) for liked in ("identity", "gzip")]
     if count == 1:
         assert small == plain
     else:
@@ -222,82 +306,139 @@ async def test_a_long_answer_is_compressed_for_who_likes_it(
         assert (b"content-encoding", b"gzip") in small.headers
 
 
-class Doorkeeper:
-    """Notes who comes and who is in, and lets nobody in once it is shut."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, int | None]] = []
-        self.inside = 0
-        self.shut = False
-
-    @contextmanager
-    def reserve(self, model: str, content_length: int | None) -> Iterator[None]:
-        self.seen.append((model, content_length))
-        if self.shut:
-            raise InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=1.2)
-        self.inside += 1
-        try:
-            yield
-        finally:
-            self.inside -= 1
+# Room.
 
 
 ASKED: dict[str, tuple[dict[str, str], bytes, int | None]] = {
-    "a body of known length": ({}, b'{"instances": [1]}', 18),
-    "a body in chunks": ({"transfer_encoding": "chunked"}, b'{"instances": [1]}', None),
-    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(b'{"instances": [1]}'), None),
+    "a body of known length": ({}, ONE, 18),
+    "a body in chunks": ({"transfer_encoding": "chunked"}, ONE, None),
+    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(ONE), None),
 }
 
 
 @pytest.mark.parametrize(("headers", "text", "length"), ASKED.values(), ids=ASKED)
-async def test_room_is_kept_until_the_engine_has_the_request(
-    headers: dict[str, str],
-    text: bytes,
-    length: int | None,
-    threads: Executor,
-    metrics: Metrics,
+async def test_room_is_kept_until_there_is_an_answer(
+    port: Port, headers: dict[str, str], text: bytes, length: int | None
 ) -> None:
-    door = Doorkeeper()
-    inside: list[int] = []
-
-    class Watching:
-        async def infer(self, _: InferRequest) -> InferResponse:
-            inside.append(door.inside)
-            return InferResponse({"y": np.zeros(1, np.float32)})
-
-    answer = await Predictions(metrics, threads, door).answer(
-        served(Watching()), codec([]), request(text, **headers)
-    )
-    assert answer.status == 200
-    assert door.seen == [("digits", length)]
-    assert inside == [0]
+    door, engine = Doorkeeper(), Engine(slow=True)
+    port.door, port.engine = door, engine
+    asked = ask(text, **headers)
+    assert asked.come_to(port)
+    assert (door.seen, door.inside, door.coming) == ([("digits", length)], 100, 0)
+    assert (await asked.answered()).status == 200
+    assert door.inside == 0
 
 
-async def test_who_is_not_let_in_is_not_read_and_told_when_to_come_again(
-    threads: Executor, metrics: Metrics
-) -> None:
-    door = Doorkeeper()
-    door.shut = True
-    asking = request(b'{"instances": [1]}')
-    answer = await Predictions(metrics, threads, door).answer(served(DOUBLE), codec([]), asking)
+async def test_who_is_not_let_in_is_not_read_and_told_when_to_come_again(port: Port) -> None:
+    door = port.door = Doorkeeper(shut=True)
+    asked = ask(ONE)
+    assert not asked.come_to(port)
+    answer = await asked.answered()
     assert answer.status == 429
     assert (b"retry-after", b"2") in answer.headers
-    assert not asking.body.ended
-    assert counted(metrics, "", "RESOURCE_EXHAUSTED")
+    assert port.counted == [("RESOURCE_EXHAUSTED", "")]
+    assert door.inside == 0
 
 
-async def test_what_is_too_large_is_told_so_even_when_there_is_no_room(
-    threads: Executor, metrics: Metrics
+async def test_what_is_too_large_is_told_so_even_when_there_is_no_room(port: Port) -> None:
+    door = port.door = Doorkeeper(shut=True)
+    assert (await port.post(bytes(2**20 + 1))).status == 413
+    assert door.seen == []
+    assert port.counted == [("PAYLOAD_TOO_LARGE", "")]
+
+
+# Over a connection.
+
+HEAD = b"POST / HTTP/1.1\r\nHost: a\r\n"
+WHOLE = HEAD + b"Content-Length: 18\r\n\r\n" + ONE
+HALF = WHOLE[:-9]
+
+LEFT: dict[str, tuple[bytes, int, tuple[str, str]]] = {
+    "before its body has come": (HALF, 1, ("CANCELLED", "")),
+    "before its answer": (WHOLE, 0, ("CANCELLED", "serving_default")),
+}
+
+
+@pytest.mark.parametrize(("sent", "coming", "counted"), LEFT.values(), ids=LEFT)
+async def test_who_leaves(port: Port, sent: bytes, coming: int, counted: tuple[str, str]) -> None:
+    door, engine = Doorkeeper(), Engine()
+    port.door, port.engine = door, engine
+    peer = Peer(port)
+    peer.send(sent)
+    assert (door.inside, door.coming, port.counted) == (100, coming, [])
+    peer.leave()
+    assert (door.inside, door.coming, port.counted) == (0, 0, [counted])
+    assert engine.left == len(engine.done)
+    for done in engine.done:  # it was on its way already
+        done(ZERO)
+    assert port.counted == [counted]
+
+
+REFUSED: dict[str, tuple[bytes, float, str]] = {
+    "a body that does not come": (HALF, 30.0, "REQUEST_TIMEOUT"),
+    "a body that is no longer HTTP": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz\r\n",
+        0.0,
+        "INVALID_ARGUMENT",
+    ),
+    "a length over the limit": (
+        HEAD + b"Content-Length: %d\r\n\r\n" % (2**20 + 1),
+        0.0,
+        "PAYLOAD_TOO_LARGE",
+    ),
+    "chunks over the limit": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n100001\r\n" + bytes(2**20 + 1),
+        0.0,
+        "PAYLOAD_TOO_LARGE",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "seconds", "code"), REFUSED.values(), ids=REFUSED)
+async def test_what_is_refused_in_the_middle_is_counted_once(
+    port: Port, sent: bytes, seconds: float, code: str
 ) -> None:
-    door = Doorkeeper()
-    door.shut = True
-    answer = await Predictions(metrics, threads, door).answer(
-        served(DOUBLE), codec([]), request(bytes(2**20 + 1))
-    )
-    assert (answer.status, door.seen) == (413, [])
+    door = port.door = Doorkeeper()
+    peer = Peer(port)
+    peer.send(sent[:-4], sent[-4:])
+    peer.loop.advance(seconds)
+    assert peer.statuses == [Code[code].status]
+    peer.send(b"}")
+    peer.leave()
+    assert (door.inside, door.coming, port.counted) == (0, 0, [(code, "")])
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, b"1"), (0.3, b"1"), (2.0, b"2"), (2.1, b"3")])
-async def test_retry_after_is_in_whole_seconds(seconds: float, told: bytes) -> None:
-    answer = Answer.of_error(InferenceError(Code.UNAVAILABLE, "later", retry_after=seconds))
-    assert (b"retry-after", told) in answer.headers
+async def test_answers_that_the_engine_gives_out_of_order_are_sent_in_order(port: Port) -> None:
+    engine = port.engine = Engine()
+    peer = Peer(port)
+    peer.send(WHOLE * 3)
+    assert len(engine.done) == 1, "the others are let in one after the other"
+    for at in range(3):
+        engine.done[at](InferResponse({"y": np.full(1, at, np.float32)}))
+    assert [body for _, body in peer.replies] == [b'{"predictions":[%d.0]}' % at for at in range(3)]
+    assert port.counted == [("OK", "serving_default")] * 3
+
+
+SENT: dict[str, bytes] = {
+    "an answer": b'{"instances": [1]}',
+    "an error": b'{"instances": ["a"]}',
+    "no document": b"",
+}
+
+
+@pytest.mark.parametrize("body", SENT.values(), ids=SENT)
+async def test_what_has_been_answered_is_no_garbage_to_be_found(port: Port, body: bytes) -> None:
+    """A reference cycle would keep each request's body until the next collection."""
+    peer, request = Peer(port), HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    peer.send(request)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(3):
+            peer.send(request)
+        gc.collect()
+        left = {type(each).__name__ for each in gc.garbage if "frazil" in type(each).__module__}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+    assert not left

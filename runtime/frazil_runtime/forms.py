@@ -1,0 +1,70 @@
+"""The forms in which requests come: what holds for all of one form is found out once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy.typing as npt
+
+from frazil_runtime.cache import scope_of
+from frazil_runtime.costs import Kind
+from frazil_runtime.jobs import Hosted, kind_of
+from frazil_runtime.manifest import Signature
+from frazil_runtime.validation import check_inputs, find_signature
+
+Array = npt.NDArray[Any]
+
+FORMS: Final = 256  # kept; what clients send decides how many there are
+
+_Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A signature, and its inputs' dtypes and shapes, which are right.
+
+    ``rows`` is 0 where they may not be run with others, ``kind`` what their cost depends on
+    besides; ``scope`` begins their key in the output cache.
+    """
+
+    signature: Signature
+    kind: Kind
+    rows: int
+    scope: bytes
+
+
+class Forms:
+    """Those of one model. The one that was not used for longest goes first."""
+
+    def __init__(self, hosted: Hosted) -> None:
+        self._hosted = hosted
+        self._known: OrderedDict[_Key, Form] = OrderedDict()
+
+    def find(self, name: str, sent: Mapping[str, Array]) -> tuple[Form, list[Array]]:
+        """The form of a request, and its inputs in feed order; InferenceError where it is wrong."""
+        inputs = list(sent.values())
+        key = (name, *sent, *[(array.dtype, array.shape) for array in inputs])
+        form = self._known.get(key)
+        if form is not None:
+            self._known.move_to_end(key)
+            return form, inputs
+        signature = find_signature(self._hosted.manifest, name)
+        inputs = check_inputs(signature, sent)
+        form = self._form(name, signature, inputs)
+        if tuple(sent) == signature.input_names and not any(
+            array.dtype == object for array in inputs
+        ):
+            self._known[key] = form
+            if len(self._known) > FORMS:
+                self._known.popitem(last=False)
+        return form, inputs
+
+    def _form(self, name: str, signature: Signature, inputs: list[Array]) -> Form:
+        kind, rows = kind_of(self._hosted, name, inputs)
+        hosted, tensors = self._hosted, zip(signature.input_names, inputs, strict=True)
+        return Form(
+            signature, kind, rows, scope_of(hosted.name, hosted.manifest.digest, name, tensors)
+        )

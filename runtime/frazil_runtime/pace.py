@@ -1,0 +1,44 @@
+"""PURE. How quickly what waits is really worked off: the slots may not have a core each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WINDOW_SECONDS: Final = 0.1
+
+AT_FIRST: Final = 0.5
+RESERVED: Final = 0.8  # or half of those who are let in would wait longer than they were to
+LEAST: Final = 0.05  # of the slots' whole time: what a process that is stopped may make believe
+
+# Of the newest window. Who is promised too short a wait has been deceived; who is refused may come
+# again: so the estimate falls soon and rises late.
+_FALL: Final = 0.5
+_RISE: Final = 0.05
+
+
+class Pace:
+    """``rate`` is how many seconds of waiting work are worked off in one second.
+
+    Fewer than there are slots where these have no core each, more where requests are cheaper
+    together than each by itself: so it is looked at while something waits, less a reserve, and half
+    of the slots are counted on until then. Times are in seconds of one clock.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.rate = slots * AT_FIRST
+        self._slots = slots
+        self._since = 0.0
+        self._worked = 0.0
+
+    def begin(self, now: float) -> None:
+        """Nothing has waited until now: what was worked off before tells nothing."""
+        self._since, self._worked = now, 0.0
+
+    def work_off(self, now: float, seconds: float) -> None:
+        """So much of what waited has been run."""
+        self._worked += seconds
+        passed = now - self._since
+        if passed >= WINDOW_SECONDS:
+            newest = max(RESERVED * self._worked / passed, LEAST * self._slots)
+            self.rate += (_FALL if newest < self.rate else _RISE) * (newest - self.rate)
+            self._since, self._worked = now, 0.0
