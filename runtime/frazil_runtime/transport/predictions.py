@@ -15,13 +15,16 @@ from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
+from frazil_runtime.protocol import numbers
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
 from frazil_runtime.transport.options import Options
 
-# From about here on, the work costs more than a hand-over to a thread and back.
-_INLINE_BYTES: Final = 64 * 1024
+# A shorter document is parsed in one go, which holds the interpreter's lock wherever it is done:
+# a thread would only add the hand-over.
+_READ_HERE: Final = numbers.LONG
+_WRITE_HERE: Final = 64 * 1024  # bytes of arrays: a text is three times as long
 _WORTH_DEFLATING: Final = 16 * 1024  # of an answer; what is shorter goes into a few packets anyway
 
 _BINARY: Final = (b"content-type", b"application/octet-stream")
@@ -66,12 +69,6 @@ class Predictions:
     def of(self, served: Served, codec: Codec[C]) -> Predicts[C]:
         """The handler of one model's predictions in one protocol."""
         return Predicts(self, served, codec)
-
-    async def run(self, size: int, work: Callable[..., T], *arguments: Any) -> T:
-        """Do it here where so many bytes are little work."""
-        if size <= _INLINE_BYTES:
-            return work(*arguments)
-        return await self.run_on_thread(work, *arguments)
 
     async def run_on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do it where it is in nobody's way."""
@@ -124,7 +121,7 @@ class Prediction(Generic[C]):
         """Answer without a task where that can be done, which costs much less."""
         self._arrived()
         exchange, asked = self._exchange, self._asked
-        if asked.body or self._size_to_read() > _INLINE_BYTES:
+        if asked.body or self._size_to_read() >= _READ_HERE:
             exchange.run(self._answer())
             return
         call = self._of.codec.decode(exchange.body, asked.json_bytes)
@@ -156,7 +153,7 @@ class Prediction(Generic[C]):
         try:
             if isinstance(result, InferenceError):
                 exchange.refuse(result)
-            elif self._asked.answer or _size(result) > _INLINE_BYTES:
+            elif self._asked.answer or _size(result) > _WRITE_HERE:
                 exchange.run(self._encode(result))
             else:
                 exchange.respond(self._written(result))
@@ -194,7 +191,10 @@ class Prediction(Generic[C]):
 
     async def _encode(self, response: InferResponse) -> Answer:
         shared, liked = self._of.shared, self._asked.answer
-        answer = await shared.run(_size(response), self._written, response)
+        if _size(response) <= _WRITE_HERE:
+            answer = self._written(response)
+        else:
+            answer = await shared.run_on_thread(self._written, response)
         if not liked or len(answer.body) < _WORTH_DEFLATING:
             return answer
         body = await shared.run_on_thread(encodings.deflate, answer.body, liked)
