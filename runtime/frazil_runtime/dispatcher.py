@@ -43,10 +43,10 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.costs = Costs(batching.max_batch_size)
-        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
+        self._pace = Pace(slots)
+        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), self._pace.rate)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
-        self._pace = Pace(slots)
         self._workers, self._watchdog = Workers(slots), Watchdog()
         self._delay = batching.max_delay_milliseconds / 1000
         self._endless = endless_seconds
@@ -80,11 +80,17 @@ class Dispatcher:
         job.arrived, job.left = self._clock(), job.rows
         job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
-        if not self.scheduler.work:
+        if not self.scheduler:
             self._pace.begin(job.arrived)
+            self.scheduler.rate = self._pace.rate
         piece = self._piece(job, 0, job.rows, self._group(job))
         for leaving in self.scheduler.admit(piece, self.running):
-            self._end(leaving.job, self.refusal())
+            if leaving is piece:
+                self._end(job, self.refusal())
+            else:
+                # Not from here: its connection's next request would be put in line at once, and
+                # push out the next, and so on, for as long as there is a stack.
+                self._loop.call_soon(self._end, leaving.job, self.refusal())
         self._schedule()
 
     def abandon(self, job: Job) -> None:
@@ -111,7 +117,8 @@ class Dispatcher:
         if not self.scheduler:
             return False
         cost, size = self.costs.least(hosted.name, hosted.manifest.default_signature)
-        ahead = self.running + coming * cost
+        # Of those who are coming no more are counted on than wait: they may take their time.
+        ahead = self.running + min(coming, len(self.scheduler)) * cost
         return self.scheduler.would_refuse(self._clock(), size, ahead)
 
     def close(self) -> None:
@@ -210,16 +217,16 @@ class Dispatcher:
 
     def _execute(self, run: Run) -> Outcome:
         """Run it, in place or on a thread. Whatever goes wrong is in the outcome."""
-        pieces = [part.piece.job.part(part.start, part.rows) for part in run.parts]
         limit = self._endless + ENDLESS_TIMES * run.expected
-        wall, cpu = time.perf_counter(), time.thread_time()
+        wall, cpu = self._clock(), time.thread_time()
         result: list[Array] | Exception
         try:
+            pieces = [part.piece.job.part(part.start, part.rows) for part in run.parts]
             with self._watchdog.watch(limit, lambda: self._end_endless(run)):
                 result = run.session.run_together(run.signature, pieces)
         except Exception as error:  # a bug of ours, too: those who wait must hear of it
-            result = error
-        return Outcome(result, time.perf_counter() - wall, time.thread_time() - cpu)
+            result = error.with_traceback(None)  # which leads here, and so to itself: a cycle
+        return Outcome(result, self._clock() - wall, time.thread_time() - cpu)
 
     # The end of a run.
 
@@ -229,8 +236,9 @@ class Dispatcher:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
-        self._pace.work_off(self._clock(), run.waited)
-        self.scheduler.rate = self._pace.rate
+        if self.scheduler:
+            self._pace.work_off(self._clock(), run.waited)
+            self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
         if run.parts[0].piece.again:  # as are all, or none
             self._seconds_again += outcome.wall
@@ -247,16 +255,28 @@ class Dispatcher:
         if first.rows == first.piece.job.rows == run.rows:
             self._end(first.piece.job, outputs)
             return
-        found = batcher.split(outputs, [part.rows for part in run.parts])
+        try:
+            found = batcher.split(outputs, [part.rows for part in run.parts])
+        except batcher.RowsError as error:
+            self._failed(run, error, 0.0)
+            return
         for part, rows in zip(run.parts, found, strict=True):
             job = part.piece.job
             if part.rows == job.rows:
                 self._end(job, rows)
-                continue
-            job.results[part.start] = rows
-            job.left -= part.rows
-            if not job.left:
-                self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
+            else:
+                self._collect(job, part, rows)
+
+    def _collect(self, job: Job, part: Part, rows: list[Array]) -> None:
+        """Some rows of a job that is run in several parts."""
+        job.results[part.start] = rows
+        job.left -= part.rows
+        if job.left:
+            return
+        try:
+            self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
+        except batcher.RowsError as error:
+            self._end(job, told(error))
 
     def _failed(self, run: Run, error: Exception, seconds: float) -> None:
         found = blame(run, error)

@@ -211,12 +211,15 @@ class ModelEngine:
         except InferenceError:
             self._count_failed(asked)
             raise
-        self._begin(asked)
         try:
+            self._begin(asked)
             return await future
         except asyncio.CancelledError:
             asked.leave()
             raise
+        finally:
+            # An error's traceback leads here, and they would lead back: a cycle, inputs and all.
+            del asked, future
 
     def start(self, request: InferRequest, done: Done) -> Leave | None:
         """``infer`` without a task: ``done`` gets the response, or the InferenceError, perhaps
@@ -246,7 +249,7 @@ class ModelEngine:
         asked.form, asked.inputs = self._forms.find(request.signature, asked.sent)
         asked.wanted = check_outputs(asked.form.signature, request.outputs)
         asked.size = sum([size_of(array) for array in asked.inputs])
-        if request.timeout is not None and request.timeout <= 0:
+        if request.timeout is not None and request.timeout <= perf_counter() - asked.began:
             raise InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over on arrival")
 
     def _is_cacheable(self, asked: _Asked) -> bool:
@@ -271,7 +274,7 @@ class ModelEngine:
             self.statistics.misses.count += 1
             flight = self._flights.get(key)
         flight = flight or self._take_off(asked)
-        flight.join(asked, asked.request.timeout)
+        flight.join(asked, asked.time_left)
 
     def _take_off(self, asked: _Asked) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
@@ -320,6 +323,12 @@ class _Asked(Waiter):
         self.sent = request.inputs
         self.key: bytes | None = None
         self.cache = "off"
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until the client will be gone; None: it waits."""
+        timeout = self.request.timeout
+        return None if timeout is None else timeout - (perf_counter() - self.began)
 
     def take(self, result: Result) -> None:
         """Here is its answer."""
