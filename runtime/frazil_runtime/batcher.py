@@ -37,7 +37,7 @@ def form(waiting: Iterable[W], best: int) -> list[tuple[W, int]]:
         total += item.rows
         if total >= best:
             break
-    size = 1 << (min(total, best).bit_length() - 1)
+    size = whole(total, best)
     parts = []
     for item in taken:
         rows = min(item.rows, size)
@@ -46,6 +46,11 @@ def form(waiting: Iterable[W], best: int) -> list[tuple[W, int]]:
         if not size:
             break
     return parts
+
+
+def whole(waiting: int, best: int) -> int:
+    """How many of so many waiting rows make the next run: a power of two, which was warmed up."""
+    return 1 << (min(waiting, best).bit_length() - 1)
 
 
 def split(outputs: Sequence[Array], sizes: Sequence[int]) -> list[list[Array]]:

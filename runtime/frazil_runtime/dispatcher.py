@@ -16,7 +16,7 @@ from typing import Final
 from frazil_runtime import batcher
 from frazil_runtime.blame import Blame, blame, endless, told
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.costs import Costs
+from frazil_runtime.costs import Costs, Kind
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.logs import log
@@ -55,6 +55,7 @@ class Dispatcher:
         self._turn_due = False
         self._wake_at = 0.0
         self._runs: set[Run] = set()
+        self._fresh: list[Job] = []  # that wait in no line, but for this turn
         self._quick = 0  # pieces that wait and need no slot
         self._groups = 0
         self._seconds = 0.0  # of session time so far,
@@ -80,6 +81,18 @@ class Dispatcher:
         job.arrived, job.left = self._clock(), job.rows
         job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
+        if job.quick and self._needs_no_line(job):
+            self._fresh.append(job)
+        else:
+            self._line_up(job)
+        self._schedule()
+
+    def _needs_no_line(self, job: Job) -> bool:
+        """One row that is run at once: in this turn, with those that come in it."""
+        waits = self.scheduler or self._delay or job.hosted.suspended
+        return job.rows == 1 and job.batchable and not waits
+
+    def _line_up(self, job: Job) -> None:
         if not self.scheduler:
             self._pace.begin(job.arrived)
             self.scheduler.rate = self._pace.rate
@@ -91,7 +104,6 @@ class Dispatcher:
                 # Not from here: its connection's next request would be put in line at once, and
                 # push out the next, and so on, for as long as there is a stack.
                 self._loop.call_soon(self._end, leaving.job, self.refusal())
-        self._schedule()
 
     def abandon(self, job: Job) -> None:
         """Nobody waits for it any more; a run that has begun ends by itself."""
@@ -123,8 +135,8 @@ class Dispatcher:
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""
-        for piece in list(self.scheduler):
-            self._end(piece.job, InferenceError(Code.UNAVAILABLE, "the server stops"))
+        for job in (*self._fresh, *(piece.job for piece in list(self.scheduler))):
+            self._end(job, InferenceError(Code.UNAVAILABLE, "the server stops"))
         self._workers.close()
         self._watchdog.close()
 
@@ -138,6 +150,8 @@ class Dispatcher:
     def _turn(self) -> None:
         self._turn_due = False
         end = self._clock() + TURN_SECONDS
+        if self._fresh:
+            self._run_fresh(end)
         while (piece := self._next()) is not None:
             run = self._form(piece)
             if not piece.job.quick:
@@ -147,6 +161,33 @@ class Dispatcher:
             if self._clock() >= end:
                 self._schedule()
                 return
+
+    def _run_fresh(self, end: float) -> None:
+        """Run what needs no line; what is too much for one turn lines up after all."""
+        jobs, self._fresh = self._fresh, []
+        alike: dict[Kind, list[Job]] = {}
+        for job in jobs:
+            if job.done is not None:
+                alike.setdefault(job.kind, []).append(job)
+        for waiting in alike.values():
+            while waiting and self._clock() < end:
+                count = batcher.whole(len(waiting), waiting[0].cost.best)
+                self._run_whole(waiting[:count])
+                del waiting[:count]
+            for job in waiting:
+                self._line_up(job)
+
+    def _run_whole(self, jobs: list[Job]) -> None:
+        now, first = self._clock(), jobs[0]
+        for job in jobs:
+            self._begin(job, now)
+        parts = [Part(job, 0, 1) for job in jobs]
+        hosted, expected = first.hosted, first.cost.expected(len(jobs))
+        run = Run(
+            *(hosted, first.signature, hosted.session, parts, len(jobs), first.cost),
+            *(expected, now),
+        )
+        self._finish(run, self._execute(run))
 
     def _next(self) -> Piece | None:
         """The first in line that may start. What is run again comes last while it has had its
@@ -187,27 +228,24 @@ class Dispatcher:
             formed = batcher.form(self.scheduler.together(first.group), job.cost.best)
         else:
             formed = [(first, first.rows)]
-        parts = [Part(piece, piece.start, rows) for piece, rows in formed]
+        parts = [Part(piece.job, piece.start, rows) for piece, rows in formed]
         rows, now = sum([part.rows for part in parts]), self._clock()
         work = self.scheduler.work
-        for part in parts:
-            self._take(part, now)
+        for piece, taken in formed:
+            self._take(piece, taken, now)
         session, expected = job.hosted.session, job.cost.expected(rows)
         run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
-        run.waited = work - self.scheduler.work
+        run.again, run.waited = first.again, work - self.scheduler.work
         self._runs.add(run)
         return run
 
-    def _take(self, part: Part, now: float) -> None:
-        piece, job = part.piece, part.piece.job
+    def _take(self, piece: Piece, rows: int, now: float) -> None:
+        job = piece.job
         if not job.started:
-            job.started = now
-            queue = job.hosted.statistics.queue
-            queue.count += 1
-            queue.seconds += now - job.arrived
-        left = piece.rows - part.rows
+            self._begin(job, now)
+        left = piece.rows - rows
         if left:
-            piece.start += part.rows
+            piece.start += rows
             cost = job.cost.expected(left)
             self.scheduler.retake(piece, left, cost, job.cost.size(left))
         else:
@@ -215,13 +253,19 @@ class Dispatcher:
             job.pieces.discard(piece)
             self._quick -= job.quick
 
+    def _begin(self, job: Job, now: float) -> None:
+        job.started = now
+        queue = job.hosted.statistics.queue
+        queue.count += 1
+        queue.seconds += now - job.arrived
+
     def _execute(self, run: Run) -> Outcome:
         """Run it, in place or on a thread. Whatever goes wrong is in the outcome."""
         limit = self._endless + ENDLESS_TIMES * run.expected
         wall, cpu = self._clock(), time.thread_time()
         result: list[Array] | Exception
         try:
-            pieces = [part.piece.job.part(part.start, part.rows) for part in run.parts]
+            pieces = [part.job.part(part.start, part.rows) for part in run.parts]
             with self._watchdog.watch(limit, lambda: self._end_endless(run)):
                 result = run.session.run_together(run.signature, pieces)
         except Exception as error:  # a bug of ours, too: those who wait must hear of it
@@ -240,7 +284,7 @@ class Dispatcher:
             self._pace.work_off(self._clock(), run.waited)
             self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
-        if run.parts[0].piece.again:  # as are all, or none
+        if run.again:
             self._seconds_again += outcome.wall
         if isinstance(outcome.result, Exception):
             self._failed(run, outcome.result, outcome.wall)
@@ -252,8 +296,8 @@ class Dispatcher:
     def _deliver(self, run: Run, outputs: list[Array]) -> None:
         """Give each job its rows; one that has them all is done."""
         first = run.parts[0]
-        if first.rows == first.piece.job.rows == run.rows:
-            self._end(first.piece.job, outputs)
+        if first.rows == first.job.rows == run.rows:
+            self._end(first.job, outputs)
             return
         try:
             found = batcher.split(outputs, [part.rows for part in run.parts])
@@ -261,7 +305,7 @@ class Dispatcher:
             self._failed(run, error, 0.0)
             return
         for part, rows in zip(run.parts, found, strict=True):
-            job = part.piece.job
+            job = part.job
             if part.rows == job.rows:
                 self._end(job, rows)
             else:
@@ -283,7 +327,7 @@ class Dispatcher:
         if found is Blame.ENDLESS:
             for part in run.parts:
                 if len(run.parts) == 1:
-                    self._end(part.piece.job, endless(seconds))
+                    self._end(part.job, endless(seconds))
                 else:
                     self._again([part], again=True, alone=True)
         elif found is Blame.NOBODY:
@@ -295,14 +339,14 @@ class Dispatcher:
         else:
             log.warning("a run of %s failed: %s", run.hosted.name, type(error).__name__)
             for part in run.parts:
-                self._end(part.piece.job, told(error))
+                self._end(part.job, told(error))
 
     def _again(self, parts: Iterable[Part], *, again: bool, alone: bool = False) -> None:
         """Put rows back in line; those that have failed may meet nobody but each other."""
         self._groups += 1
         number = self._groups
         for part in parts:
-            job = part.piece.job
+            job = part.job
             if job.done is not None:
                 group = (number, job.kind) if again else self._group(job)
                 piece = self._piece(job, part.start, part.rows, group)
