@@ -140,7 +140,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         budgets.input_caches = engine.input_caches
         budgets.settle(cgroup.memory_left())
         metrics.watch(lambda: lifecycle.ready, EngineCollector(engine, budgets))
-        app = HttpApp(models, metrics, lifecycle, admission=engine)
+        app = HttpApp(models, metrics, lifecycle, admission=engine.door)
         rooms.callback(app.close)
         policies.add(app.follow)
         await rooms.enter_async_context(serving(app, listeners.http))
@@ -149,6 +149,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         port = await rooms.enter_async_context(
             serving_grpc(
                 *(models, metrics, lifecycle, grpc_address),
+                admission=engine.door,
                 max_message_bytes=lambda: policies.policy.max_request_bytes,
                 hurry=signals.hurry,
             )

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
+from frazil_runtime.door import Door
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.flights import Flight, Waiter
 from frazil_runtime.forms import Form, Forms
@@ -30,7 +31,6 @@ from frazil_runtime.validation import check_outputs
 Array = npt.NDArray[Any]
 
 HASH_HERE: Final = 2**20  # bytes; what is longer is hashed on a thread: 0.3 ms at 3 GB/s
-LEAST_BYTES: Final = 4096  # that a request counts
 
 
 @dataclass(slots=True)  # frozen, each would take a microsecond more
@@ -91,8 +91,7 @@ class Engine:
         self.policy = policy
         self._hosted: dict[str, Hosted] = {}
         self._inputs: list[Resolves] = []
-        self.bytes = 0  # of requests that are being received, wait or run
-        self.coming = 0  # requests that are being received
+        self.door = Door(self.dispatcher, self._hosted)
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
 
@@ -100,6 +99,7 @@ class Engine:
         """Follow this policy from now on."""
         self.policy = policy
         self.dispatcher.apply(policy)
+        self.door.max_bytes = policy.max_bytes
         on, size = policy.caches_outputs, policy.output_cache_bytes
         self.cache.set(on=on, epoch=policy.epoch, max_bytes=size)
         for inputs in self._inputs:
@@ -141,35 +141,6 @@ class Engine:
     def statistics(self) -> dict[str, Statistics]:
         """Of each model, by its name."""
         return {hosted.name: hosted.statistics for hosted in self._hosted.values()}
-
-    def admit(self, model: str, size: int | None) -> int:
-        """Count a request of ``size`` bytes (None: not known yet) until it is released; as how many
-        bytes it counts.
-
-        InferenceError at once where it would be refused anyway: there are too many bytes, or too
-        much work is waiting.
-        """
-        size = size if size and size > LEAST_BYTES else LEAST_BYTES
-        if self.bytes + size > self.policy.max_bytes and self.bytes:
-            raise InferenceError(
-                Code.RESOURCE_EXHAUSTED,
-                f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
-                retry_after=self.dispatcher.refusal().retry_after,
-            )
-        waits = self.dispatcher.scheduler.work
-        if waits and self.dispatcher.would_refuse(self._hosted[model], self.coming):
-            raise self.dispatcher.refusal()
-        self.bytes += size
-        self.coming += 1
-        return size
-
-    def arrived(self) -> None:
-        """A request that was admitted has come whole, or will not: it is on its way no longer."""
-        self.coming -= 1
-
-    def release(self, size: int) -> None:
-        """A request has its answer, or wants none any more: its bytes count no longer."""
-        self.bytes -= size
 
     async def hashed(self, work: Callable[[], bytes]) -> bytes:
         """Hash what is too large to be hashed here."""

@@ -533,6 +533,51 @@ async def test_a_client_that_gives_up_cancels_the_request() -> None:
     assert 'code="CANCELLED",model="digits",protocol="open-inference-grpc"' in text
 
 
+class Door:
+    """Counts who is in; lets nobody in once it is shut."""
+
+    def __init__(self) -> None:
+        self.seen: list[int | None] = []
+        self.inside = self.coming = 0
+        self.shut = False
+
+    def admit(self, model: str, content_length: int | None) -> int:
+        if self.shut:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, f"{model} is busy", retry_after=2.5)
+        self.seen.append(content_length)
+        self.inside += 100
+        self.coming += 1
+        return 100
+
+    def grow(self, held: int, size: int) -> int:
+        raise AssertionError("a message comes whole")
+
+    def arrived(self) -> None:
+        self.coming -= 1
+
+    def release(self, held: int) -> None:
+        self.inside -= held
+
+
+async def test_a_calls_bytes_count_until_it_ends_in_whatever_way() -> None:
+    door, gate, asked = Door(), Gate(), infer()
+    async with grpc_site(gate, MODEL, admission=door) as site, asyncio.timeout(SECONDS):
+        call = site.call(INFER, asked)
+        await gate.came.wait()
+        assert (door.seen, door.inside, door.coming) == ([asked.ByteSize()], 100, 0)
+        call.cancel()
+        await gate.cancelled.wait()
+        gate.opened.set()
+        await site.call(INFER, asked)
+        assert (await failure(site.call(INFER, infer(inputs=[]))))[
+            0
+        ] is grpc.StatusCode.INVALID_ARGUMENT
+        door.shut = True
+        code, text = await failure(site.call(INFER, asked))
+        assert (code, text) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "digits is busy")
+        assert (len(door.seen), door.inside, door.coming) == (3, 0, 0)
+
+
 async def test_every_way_a_call_ends_is_counted() -> None:
     async with grpc_site(Probe(), MODEL) as site:
         await site.call(INFER, infer())

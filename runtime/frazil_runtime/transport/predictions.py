@@ -112,10 +112,11 @@ class Prediction(Generic[C]):
         """Room first, then the body, then what it says."""
         exchange = self._exchange
         exchange.check_size()
-        self._asked = asked = options.read(exchange.headers)
-        length = None if asked.body else exchange.length
-        self._held = self._of.shared.admission.admit(self._of.served.info.name, length)
+        self._asked = options.read(exchange.headers)
+        self._held = self._of.shared.admission.admit(self._of.served.info.name, exchange.length)
         self._coming = True
+        if exchange.length is None:
+            exchange.grown = self._grow
 
     def begin(self) -> None:
         """Answer without a task where that can be done, which costs much less."""
@@ -142,6 +143,9 @@ class Prediction(Generic[C]):
         seconds = perf_counter() - self._started
         name, protocol = of.served.info.name, of.codec.protocol
         of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
+
+    def _grow(self, size: int) -> None:
+        self._held = self._of.shared.admission.grow(self._held, size)
 
     def _arrived(self) -> None:
         self._coming = False
@@ -179,6 +183,7 @@ class Prediction(Generic[C]):
         if asked.body:
             limit = self._exchange.limits.bytes
             call = await shared.run_on_thread(_inflated, codec, body, asked, limit)
+            self._grow(sum([array.nbytes for array in call.request.inputs.values()]))
         else:
             call = await shared.run_on_thread(codec.decode, body, asked.json_bytes)
         self._call, self._signature = call, call.request.signature

@@ -45,6 +45,7 @@ class Doorkeeper:
     def __init__(self, *, shut: bool = False) -> None:
         self.seen: list[tuple[str, int | None]] = []
         self.inside = self.coming = 0
+        self.room = 10_000_000
         self.shut = shut
 
     def admit(self, model: str, content_length: int | None) -> int:
@@ -54,6 +55,12 @@ class Doorkeeper:
         self.inside += 100
         self.coming += 1
         return 100
+
+    def grow(self, held: int, size: int) -> int:
+        if self.inside + size - held > self.room:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=1.2)
+        self.inside += max(0, size - held)
+        return max(held, size)
 
     def arrived(self) -> None:
         self.coming -= 1
@@ -312,7 +319,7 @@ async def test_a_long_answer_is_compressed_for_who_likes_it(port: Port, count: i
 ASKED: dict[str, tuple[dict[str, str], bytes, int | None]] = {
     "a body of known length": ({}, ONE, 18),
     "a body in chunks": ({"transfer_encoding": "chunked"}, ONE, None),
-    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(ONE), None),
+    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(ONE, mtime=0), 38),
 }
 
 
@@ -406,6 +413,39 @@ async def test_what_is_refused_in_the_middle_is_counted_once(
     peer.send(b"}")
     peer.leave()
     assert (door.inside, door.coming, port.counted) == (0, 0, [(code, "")])
+
+
+async def test_a_body_in_chunks_counts_as_far_as_it_has_come(port: Port) -> None:
+    door = port.door = Doorkeeper()
+    door.room = 3000
+    leaves, stays = Peer(port), Peer(port)
+    chunk = b"3e8\r\n" + b" " * 1000 + b"\r\n"
+    for peer, inside in ((leaves, 1000), (stays, 2000)):
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", chunk)
+        assert door.inside == inside
+    stays.send(chunk)
+    assert (door.inside, door.coming) == (3000, 2)
+    stays.send(chunk)
+    assert stays.statuses == [429]
+    assert (door.inside, door.coming) == (1000, 1)
+    stays.send(chunk)
+    leaves.leave()
+    assert (door.inside, door.coming) == (0, 0)
+    assert port.counted == [("RESOURCE_EXHAUSTED", ""), ("CANCELLED", "")]
+
+
+async def test_a_compressed_body_counts_as_what_was_in_it(port: Port) -> None:
+    class Looks(Engine):
+        async def infer(self, request: InferRequest) -> InferResponse:
+            seen.append(door.inside)
+            return await super().infer(request)
+
+    door, seen = Doorkeeper(), list[int]()
+    port.door, port.engine = door, Looks()
+    assert (await port.post(gzip.compress(MANY), content_encoding="gzip")).status == 200
+    door.room = 1_000_000
+    assert (await port.post(gzip.compress(MANY), content_encoding="gzip")).status == 429
+    assert (seen, door.inside, door.coming) == ([4 * 300_000], 0, 0)
 
 
 async def test_answers_that_the_engine_gives_out_of_order_are_sent_in_order(port: Port) -> None:
