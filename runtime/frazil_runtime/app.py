@@ -20,7 +20,7 @@ from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.budgets import Budgets
 from frazil_runtime.costs import Kind
-from frazil_runtime.engine import Array, Engine, ModelEngine
+from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
 from frazil_runtime.inputs import Inputs, open_inputs, takers
@@ -32,6 +32,7 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.policies import Policies, watch_file
 from frazil_runtime.request_signatures import as_requested
+from frazil_runtime.requests import Array
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp

@@ -22,13 +22,13 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from frazil_runtime.contract import ENV_REVISION, ENV_VERSION, Policy
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.listeners import ListenError
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.protocol.messages import message_class
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.transport.grpc import serving_grpc
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]

@@ -15,15 +15,9 @@ from fakes.sessions import MANIFEST, FakeSession
 
 from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.engine import (
-    HASH_HERE,
-    Array,
-    Engine,
-    InferRequest,
-    InferResponse,
-    ModelEngine,
-)
+from frazil_runtime.engine import HASH_HERE, Engine, ModelEngine
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 
 POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
 CACHING = replace(POLICY, output_cache_mode="Always")

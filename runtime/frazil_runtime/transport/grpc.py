@@ -23,7 +23,7 @@ from frazil_runtime.transport import rpc_health, rpc_open_inference, rpc_tf_serv
 from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.rpc import Handlers, Rpc
 
-# kube-proxy balances connections, not requests: see ``connections``. gRPC itself spreads the age by
+# kube-proxy balances connections, not requests: see ``terms``. gRPC itself spreads the age by
 # 10 %. The grace is for the calls of an old connection; none may be cut off that is being answered.
 AGE_SECONDS: Final = 30.0
 _AGE_GRACE_SECONDS: Final = 600.0

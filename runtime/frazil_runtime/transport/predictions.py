@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.contract import CACHE_HEADER
-from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
 from frazil_runtime.protocol import numbers
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
@@ -48,8 +48,8 @@ C = TypeVar("C", bound=Call)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics.
 
-    Where ``binary``, a body may be a document followed by binary data: beside it goes the number of
-    bytes of the document, None where it is all document.
+    ``decode`` gets beside the body how many bytes of it are a document, followed by binary data;
+    None where it is all document. Where ``binary``, such data is read in one go.
     """
 
     protocol: str
@@ -167,7 +167,7 @@ class Prediction(Generic[C]):
             exchange.fail(error)
 
     def _size_to_read(self) -> int:
-        """How many bytes are read one by one: binary data is not."""
+        """How many bytes are read one by one."""
         document = self._asked.json_bytes if self._of.codec.binary else None
         return self._exchange.size if document is None else document
 

@@ -13,13 +13,13 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import grpc
 
 from frazil_runtime.contract import CACHE_HEADER, REVISION_HEADER
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol.messages import Message, parse
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.rpc_compression import inflated
 

@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pytest
 from fakes.connections import Peer
 from fakes.exchanges import LIMITS, Asked
 from fakes.models import NumpyEngine, manifest, model, tensor
 
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
-from frazil_runtime.protocol import tf_serving
+from frazil_runtime.protocol import open_inference, tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
+from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.transport import v2
 from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.predictions import Codec, Predictions
@@ -352,6 +355,48 @@ async def test_what_is_too_large_is_told_so_even_when_there_is_no_room(port: Por
     assert (await port.post(bytes(2**20 + 1))).status == 413
     assert door.seen == []
     assert port.counted == [("PAYLOAD_TOO_LARGE", "")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "on_a_thread"),
+    [
+        pytest.param("float32", False, id="numbers are taken as they are"),
+        pytest.param("string", True, id="strings are read one by one"),
+    ],
+)
+async def test_long_binary_data_is_read_where_it_is_in_nobodys_way(
+    threads: Executor, monkeypatch: pytest.MonkeyPatch, dtype: str, on_a_thread: bool
+) -> None:
+    def read(*arguments: Any) -> open_inference.Infer:
+        seen.append(threading.current_thread().name)
+        return decode(*arguments)
+
+    decode, seen, size = open_inference.decode, list[str](), 150_000
+    monkeypatch.setattr(open_inference, "decode", read)
+    of = model(manifest((tensor("x", dtype, (-1,)),), (tensor("y", "float32", (-1,)),)))
+    engine = NumpyEngine(of.manifest, lambda inputs: {"y": np.zeros(1, np.float32)})
+    metrics = Metrics()
+    metrics.serves(of)
+    lifecycle = Lifecycle()
+    predictions = Predictions(metrics, threads, AdmitAll())
+    handler = v2.of_model(Served(of, engine), lifecycle, predictions)[f"/v2/models/{of.name}/infer"]
+    document = orjson.dumps(
+        {
+            "inputs": [
+                {
+                    "name": "x",
+                    "shape": [size],
+                    "datatype": "FP32" if dtype == "float32" else "BYTES",
+                    "parameters": {"binary_data_size": 4 * size},
+                }
+            ]
+        }
+    )
+    headers = {"inference-header-content-length": str(len(document))}
+    asked = Asked("POST", "/", document + bytes(4 * size), headers)
+    asked.come_to(handler["POST"])
+    assert (await asked.answered()).status == 200
+    assert [name.startswith("codec") for name in seen] == [on_a_thread]
 
 
 # Over a connection.
