@@ -15,9 +15,10 @@ from typing import Final, Protocol
 
 from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
+from frazil_runtime.dispatcher import Dispatcher
 from frazil_runtime.door import Door
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.execution import ENDLESS_SECONDS
 from frazil_runtime.flights import Flight
 from frazil_runtime.forms import Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
