@@ -6,7 +6,6 @@ All of it happens on the event loop, but for the runs themselves.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable
@@ -18,17 +17,15 @@ from frazil_runtime.blame import Blame, blame, endless, told
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.costs import Costs, Kind
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.execution import ENDLESS_SECONDS, Execution
 from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.logs import log
 from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
-from frazil_runtime.workers import Watchdog, Workers
+from frazil_runtime.workers import Workers
 
 TURN_SECONDS: Final = 500e-6  # of runs in place, before the event loop looks at its sockets again
 AGAIN: Final = 0.1  # share of session time that running failed rows again may take
-# After so long, and so many times what was expected, a run is taken for one that never ends.
-ENDLESS_SECONDS: Final = 10.0
-ENDLESS_TIMES: Final = 20.0
 
 
 class Dispatcher:
@@ -47,9 +44,10 @@ class Dispatcher:
         self.scheduler: Scheduler[Piece] = Scheduler(Rules(), self._pace.rate)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
-        self._workers, self._watchdog = Workers(slots), Watchdog()
+        self._workers = Workers(slots)
+        self._execution = Execution(endless_seconds, clock, self._resume)
+        self._execute = self._execution.execute
         self._delay = batching.max_delay_milliseconds / 1000
-        self._endless = endless_seconds
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._turn_due = False
@@ -138,7 +136,7 @@ class Dispatcher:
         for job in (*self._fresh, *(piece.job for piece in list(self.scheduler))):
             self._end(job, InferenceError(Code.UNAVAILABLE, "the server stops"))
         self._workers.close()
-        self._watchdog.close()
+        self._execution.close()
 
     # A turn: start all that can start now.
 
@@ -259,19 +257,6 @@ class Dispatcher:
         queue.count += 1
         queue.seconds += now - job.arrived
 
-    def _execute(self, run: Run) -> Outcome:
-        """Run it, in place or on a thread. Whatever goes wrong is in the outcome."""
-        limit = self._endless + ENDLESS_TIMES * run.expected
-        wall, cpu = self._clock(), time.thread_time()
-        result: list[Array] | Exception
-        try:
-            pieces = [part.job.part(part.start, part.rows) for part in run.parts]
-            with self._watchdog.watch(limit, lambda: self._end_endless(run)):
-                result = run.session.run_together(run.signature, pieces)
-        except Exception as error:  # a bug of ours, too: those who wait must hear of it
-            result = error.with_traceback(None)  # which leads here, and so to itself: a cycle
-        return Outcome(result, self._clock() - wall, time.thread_time() - cpu)
-
     # The end of a run.
 
     def _landed(self, run: Run, outcome: Outcome) -> None:
@@ -352,19 +337,6 @@ class Dispatcher:
                 piece = self._piece(job, part.start, part.rows, group)
                 piece.again, piece.alone = again, alone
                 self.scheduler.add(piece)
-
-    def _end_endless(self, run: Run) -> None:
-        """On the watchdog's thread: end the run with its session, and make another one."""
-        hosted = run.hosted
-        run.overdue = hosted.suspended = True
-        log.error("a run of %s does not end: its session is closed and made anew", hosted.name)
-        try:
-            run.session.close()
-            hosted.session = hosted.make()
-        except Exception:
-            log.exception("%s could not be made anew", hosted.name)
-            os._exit(1)  # another process can: the one that starts this one will see to it
-        self._loop.call_soon_threadsafe(self._resume, hosted)
 
     def _resume(self, hosted: Hosted) -> None:
         hosted.suspended = False

@@ -15,15 +15,9 @@ from fakes.sessions import MANIFEST, FakeSession
 
 from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.engine import (
-    HASH_HERE,
-    Array,
-    Engine,
-    InferRequest,
-    InferResponse,
-    ModelEngine,
-)
+from frazil_runtime.engine import HASH_HERE, Engine, ModelEngine
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 
 POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
 CACHING = replace(POLICY, output_cache_mode="Always")
@@ -363,16 +357,22 @@ async def test_too_many_bytes_are_refused_before_they_are_read(
     engine: Engine, model: ModelEngine
 ) -> None:
     engine.follow(replace(POLICY, max_bytes=10_000))
-    alone = engine.admit("m", 100_000)  # alone, anything may come
+    alone = engine.door.admit("m", 100_000)  # alone, anything may come
     with pytest.raises(InferenceError) as caught:
-        engine.admit("m", 1)
+        engine.door.admit("m", 1)
     assert caught.value.code is Code.RESOURCE_EXHAUSTED
-    engine.release(alone)
-    kept = [engine.admit("m", 5_000), engine.admit("m", None)]
-    assert engine.bytes > 5_000
+    alone = engine.door.grow(alone, 200_000)
+    engine.door.release(alone)
+    kept = [engine.door.admit("m", 5_000), engine.door.admit("m", None)]
+    assert engine.door.bytes > 5_000
+    kept[1] = engine.door.grow(kept[1], 5_000)
+    assert (kept[1], engine.door.bytes) == (5_000, 10_000)
+    with pytest.raises(InferenceError, match="10000 bytes are waiting"):
+        engine.door.grow(kept[1], 5_001)
+    assert engine.door.grow(kept[1], 10) == 5_000
     for size in kept:
-        engine.release(size)
-    assert engine.bytes == 0
+        engine.door.release(size)
+    assert engine.door.bytes == 0
 
 
 async def test_the_door_counts_who_is_coming_as_far_as_others_wait(
@@ -390,16 +390,16 @@ async def test_the_door_counts_who_is_coming_as_far_as_others_wait(
         (4, 3, False),
         (4, 0, True),
     ):
-        engine.coming = coming
+        engine.door.coming = coming
         tasks += start(model, *(request(1) for _ in range(waiting + 1 - len(tasks))))
         await settle()
         assert len(engine.dispatcher.scheduler) == waiting
         if lets_in:
-            engine.release(engine.admit("m", 1))
-            assert engine.coming == coming + 1
+            engine.door.release(engine.door.admit("m", 1))
+            assert engine.door.coming == coming + 1
         else:
             with pytest.raises(InferenceError, match="try again later"):
-                engine.admit("m", 1)
+                engine.door.admit("m", 1)
     gate.open(10)
     await asyncio.gather(*tasks)
 
@@ -489,7 +489,7 @@ async def test_a_thread_that_idles_keeps_nothing_of_its_last_run(model: ModelEng
     await model.infer(request(inputs={"x": array}))
     del array
     async with asyncio.timeout(20):
-        while kept() is not None:  # the thread lets go a moment after it has handed over
+        while kept() is not None:  # noqa: ASYNC110 - a thread lets go, and tells nobody
             await asyncio.sleep(0)
 
 

@@ -68,7 +68,10 @@ def test_a_session_thread_gives_way_to_the_event_loop_however_nice_that_is(nice:
             "workers.Workers(1).submit(die, print)", "ValueError", "a session thread", id="an error"
         ),
         pytest.param(
-            "workers.Workers(1).submit(die, print)", "SystemExit(0)", "a session thread", id="an exit"
+            "workers.Workers(1).submit(die, print)",
+            "SystemExit(0)",
+            "a session thread",
+            id="an exit",
         ),
         pytest.param(
             "workers._give_way = die; workers.Workers(1)",
@@ -77,7 +80,10 @@ def test_a_session_thread_gives_way_to_the_event_loop_however_nice_that_is(nice:
             id="what happens before any work",
         ),
         pytest.param(
-            "with workers.Watchdog().watch(0, die): await asyncio.sleep(20)", "ValueError", "the watchdog", id="the watchdog"
+            "with workers.Watchdog().watch(0, die): await asyncio.sleep(20)",
+            "ValueError",
+            "the watchdog",
+            id="the watchdog",
         ),
     ],
 )

@@ -11,11 +11,11 @@ from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.contract import CACHE_HEADER
-from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
 from frazil_runtime.protocol import numbers
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
@@ -48,8 +48,8 @@ C = TypeVar("C", bound=Call)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics.
 
-    Where ``binary``, a body may be a document followed by binary data: beside it goes the number of
-    bytes of the document, None where it is all document.
+    ``decode`` gets beside the body how many bytes of it are a document, followed by binary data;
+    None where it is all document. Where ``binary``, such data is read in one go.
     """
 
     protocol: str
@@ -112,10 +112,11 @@ class Prediction(Generic[C]):
         """Room first, then the body, then what it says."""
         exchange = self._exchange
         exchange.check_size()
-        self._asked = asked = options.read(exchange.headers)
-        length = None if asked.body else exchange.length
-        self._held = self._of.shared.admission.admit(self._of.served.info.name, length)
+        self._asked = options.read(exchange.headers)
+        self._held = self._of.shared.admission.admit(self._of.served.info.name, exchange.length)
         self._coming = True
+        if exchange.length is None:
+            exchange.grown = self._grow
 
     def begin(self) -> None:
         """Answer without a task where that can be done, which costs much less."""
@@ -143,6 +144,9 @@ class Prediction(Generic[C]):
         name, protocol = of.served.info.name, of.codec.protocol
         of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
 
+    def _grow(self, size: int) -> None:
+        self._held = self._of.shared.admission.grow(self._held, size)
+
     def _arrived(self) -> None:
         self._coming = False
         self._of.shared.admission.arrived()
@@ -163,7 +167,7 @@ class Prediction(Generic[C]):
             exchange.fail(error)
 
     def _size_to_read(self) -> int:
-        """How many bytes are read one by one: binary data is not."""
+        """How many bytes are read one by one."""
         document = self._asked.json_bytes if self._of.codec.binary else None
         return self._exchange.size if document is None else document
 
@@ -179,6 +183,7 @@ class Prediction(Generic[C]):
         if asked.body:
             limit = self._exchange.limits.bytes
             call = await shared.run_on_thread(_inflated, codec, body, asked, limit)
+            self._grow(sum([array.nbytes for array in call.request.inputs.values()]))
         else:
             call = await shared.run_on_thread(codec.decode, body, asked.json_bytes)
         self._call, self._signature = call, call.request.signature
