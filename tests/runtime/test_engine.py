@@ -477,8 +477,9 @@ async def test_an_error_does_not_keep_the_request_that_it_is_about(
     gc.disable()
     try:
         kept = await ask()
-        await settle()
-        assert kept() is None
+        async with asyncio.timeout(20):
+            while kept() is not None:  # the thread that ran it lets go of it when it can
+                await settle()
     finally:
         gc.enable()
 
