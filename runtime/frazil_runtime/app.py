@@ -20,7 +20,7 @@ from frazil_runtime import cgroup, contract, warmup
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.budgets import Budgets
 from frazil_runtime.costs import Kind
-from frazil_runtime.engine import Array, Engine, ModelEngine
+from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
 from frazil_runtime.inputs import Inputs, open_inputs, takers
@@ -32,6 +32,7 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.policies import Policies, watch_file
 from frazil_runtime.request_signatures import as_requested
+from frazil_runtime.requests import Array
 from frazil_runtime.session import Session
 from frazil_runtime.settings import Settings
 from frazil_runtime.transport.admin import AdminApp
@@ -140,7 +141,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         budgets.input_caches = engine.input_caches
         budgets.settle(cgroup.memory_left())
         metrics.watch(lambda: lifecycle.ready, EngineCollector(engine, budgets))
-        app = HttpApp(models, metrics, lifecycle, admission=engine)
+        app = HttpApp(models, metrics, lifecycle, admission=engine.door)
         rooms.callback(app.close)
         policies.add(app.follow)
         await rooms.enter_async_context(serving(app, listeners.http))
@@ -149,6 +150,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         port = await rooms.enter_async_context(
             serving_grpc(
                 *(models, metrics, lifecycle, grpc_address),
+                admission=engine.door,
                 max_message_bytes=lambda: policies.policy.max_request_bytes,
                 hurry=signals.hurry,
             )

@@ -11,6 +11,10 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
+class RowsError(ValueError):
+    """A model's outputs are not the rows of its inputs, though they were when it was frozen."""
+
+
 class Waiting(Protocol):
     """What is needed of an item: how many of its rows no run has taken yet."""
 
@@ -33,7 +37,7 @@ def form(waiting: Iterable[W], best: int) -> list[tuple[W, int]]:
         total += item.rows
         if total >= best:
             break
-    size = 1 << (min(total, best).bit_length() - 1)
+    size = whole(total, best)
     parts = []
     for item in taken:
         rows = min(item.rows, size)
@@ -44,12 +48,17 @@ def form(waiting: Iterable[W], best: int) -> list[tuple[W, int]]:
     return parts
 
 
+def whole(waiting: int, best: int) -> int:
+    """How many of so many waiting rows make the next run: a power of two, which was warmed up."""
+    return 1 << (min(waiting, best).bit_length() - 1)
+
+
 def split(outputs: Sequence[Array], sizes: Sequence[int]) -> list[list[Array]]:
-    """The rows of each part of a run, as views; ValueError where they are not as many."""
+    """The rows of each part of a run, as views; RowsError where they are not as many."""
     total = sum(sizes)
     for output in outputs:
         if not output.ndim or len(output) != total:
-            raise ValueError(f"an output of shape {list(output.shape)} of a run of {total} rows")
+            raise RowsError(f"an output of shape {list(output.shape)} of a run of {total} rows")
     found = []
     start = 0
     for size in sizes:
@@ -59,7 +68,11 @@ def split(outputs: Sequence[Array], sizes: Sequence[int]) -> list[list[Array]]:
 
 
 def join(parts: Sequence[Sequence[Array]]) -> list[Array]:
-    """The outputs of one request whose rows went through in several runs, in order."""
+    """The outputs of one request whose rows went through in several runs, in order; RowsError
+    where they do not fit."""
     if len(parts) == 1:
         return list(parts[0])
-    return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    try:
+        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    except ValueError as error:
+        raise RowsError(f"outputs of one request that do not fit: {error}") from None

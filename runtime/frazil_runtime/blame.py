@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from frazil_runtime.batcher import RowsError
 from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.jobs import Run
@@ -32,13 +33,16 @@ def blame(run: Run, error: Exception) -> Blame:
     hosted = run.hosted
     if code == CANCELLED and (hosted.suspended or run.session is not hosted.session):
         return Blame.NOBODY
-    return Blame.ONE if code in _OF_THE_INPUT and len(run.parts) > 1 else Blame.ALL
+    of_one = code in _OF_THE_INPUT or isinstance(error, RowsError)
+    return Blame.ONE if of_one and len(run.parts) > 1 else Blame.ALL
 
 
 def told(error: Exception) -> InferenceError:
     """What the client is told of the model's error, or of a bug of ours."""
     if isinstance(error, TensorFlowError):
         return InferenceError(CODES.get(error.code, Code.INTERNAL), str(error))
+    if isinstance(error, RowsError):
+        return InferenceError(Code.INTERNAL, f"the model cannot be run on these rows: {error}")
     if isinstance(error, MemoryError):
         return InferenceError(Code.RESOURCE_EXHAUSTED, str(error))
     return InferenceError(Code.INTERNAL, "internal error: see the log")

@@ -76,9 +76,10 @@ def key_of(scope: bytes, epoch: int, inputs: Sequence[Array]) -> bytes:
 
 
 def _bytes(array: Array) -> memoryview:
-    if array.flags.c_contiguous and array.dtype.kind != "V":
+    if array.flags.c_contiguous and array.size and array.dtype.kind != "V":
         return array.data.cast("B")
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data  # bfloat16 has no buffer
+    # What is empty cannot be cast, and bfloat16 has no buffer.
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def size_of(array: Array) -> int:

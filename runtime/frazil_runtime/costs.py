@@ -8,9 +8,8 @@ from typing import Final
 
 RUN_SECONDS: Final = 0.010  # a run of several rows is not expected to take longer
 GAIN: Final = 0.9  # a batch is doubled where a row then costs at most this share of before
-QUICK_SECONDS: Final = (
-    200e-6  # where a run of one row is expected to take less, it is done in place,
-)
+# Where a run of one row is expected to take less, it is done in place,
+QUICK_SECONDS: Final = 200e-6
 QUICK_BATCH_SECONDS: Final = 400e-6  # and so are its rows together, if they end as soon as this,
 MISS_SECONDS: Final = 1e-3  # unless too many take longer than a hand-over to a thread may
 RUN_OVERHEAD: Final = 100e-6  # of every run, however small: forming it, its tensors, a hand-over
@@ -77,7 +76,8 @@ class Cost:
         """One run more: ``wall`` is what others waited, ``cpu`` what the thread computed."""
         _average(self.seconds, rows, wall)
         _average(self._computed, rows, cpu, fall=_FALL, rise=_RISE)
-        self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
+        if self._computed[rows] < QUICK_BATCH_SECONDS:  # else it would never be run in place
+            self._misses += _MISS_WEIGHT * ((cpu >= MISS_SECONDS) - self._misses)
         self._runs += 1
         if self._runs % _LOOK_RUNS == 0:
             self._warmed = True
@@ -92,8 +92,9 @@ class Cost:
         best = _at(self._computed, 1)
         quick = best < QUICK_SECONDS
         longest = QUICK_BATCH_SECONDS if quick else RUN_SECONDS
-        for double in self._sizes[1:]:
+        for double in self._sizes[1:] if self._computed else ():
             if double not in self._computed:
+                self._computed[double] = 2 * best  # to be forgotten from the next look on
                 break
             # Never more than half as many rows twice: it was disturbed if it seems so, and would
             # never be found out if it were not run again.
@@ -101,7 +102,7 @@ class Cost:
             if two > longest:
                 break
             if not gains(best, two):
-                self._computed[double] *= FORGOTTEN
+                self._computed[double] = two * FORGOTTEN
                 break
             self.best, best = double, two
         known = self._warmed and bool(self._computed)

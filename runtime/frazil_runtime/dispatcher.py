@@ -6,7 +6,6 @@ All of it happens on the event loop, but for the runs themselves.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Callable, Hashable, Iterable
@@ -16,19 +15,17 @@ from typing import Final
 from frazil_runtime import batcher
 from frazil_runtime.blame import Blame, blame, endless, told
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.costs import Costs
+from frazil_runtime.costs import Costs, Kind
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.execution import ENDLESS_SECONDS, Execution
 from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.logs import log
 from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
-from frazil_runtime.workers import Watchdog, Workers
+from frazil_runtime.workers import Workers
 
 TURN_SECONDS: Final = 500e-6  # of runs in place, before the event loop looks at its sockets again
 AGAIN: Final = 0.1  # share of session time that running failed rows again may take
-# After so long, and so many times what was expected, a run is taken for one that never ends.
-ENDLESS_SECONDS: Final = 10.0
-ENDLESS_TIMES: Final = 20.0
 
 
 class Dispatcher:
@@ -43,18 +40,20 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.costs = Costs(batching.max_batch_size)
-        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), slots)
+        self._pace = Pace(slots)
+        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), self._pace.rate)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
-        self._pace = Pace(slots)
-        self._workers, self._watchdog = Workers(slots), Watchdog()
+        self._workers = Workers(slots)
+        self._execution = Execution(endless_seconds, clock, self._resume)
+        self._execute = self._execution.execute
         self._delay = batching.max_delay_milliseconds / 1000
-        self._endless = endless_seconds
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._turn_due = False
         self._wake_at = 0.0
         self._runs: set[Run] = set()
+        self._fresh: list[Job] = []  # that wait in no line, but for this turn
         self._quick = 0  # pieces that wait and need no slot
         self._groups = 0
         self._seconds = 0.0  # of session time so far,
@@ -80,12 +79,29 @@ class Dispatcher:
         job.arrived, job.left = self._clock(), job.rows
         job.quick = job.cost.quick and not job.hosted.manifest.loops
         self.in_flight += 1
-        if not self.scheduler.work:
+        if job.quick and self._needs_no_line(job):
+            self._fresh.append(job)
+        else:
+            self._line_up(job)
+        self._schedule()
+
+    def _needs_no_line(self, job: Job) -> bool:
+        """One row that is run at once: in this turn, with those that come in it."""
+        waits = self.scheduler or self._delay or job.hosted.suspended
+        return job.rows == 1 and job.batchable and not waits
+
+    def _line_up(self, job: Job) -> None:
+        if not self.scheduler:
             self._pace.begin(job.arrived)
+            self.scheduler.rate = self._pace.rate
         piece = self._piece(job, 0, job.rows, self._group(job))
         for leaving in self.scheduler.admit(piece, self.running):
-            self._end(leaving.job, self.refusal())
-        self._schedule()
+            if leaving is piece:
+                self._end(job, self.refusal())
+            else:
+                # Not from here: its connection's next request would be put in line at once, and
+                # push out the next, and so on, for as long as there is a stack.
+                self._loop.call_soon(self._end, leaving.job, self.refusal())
 
     def abandon(self, job: Job) -> None:
         """Nobody waits for it any more; a run that has begun ends by itself."""
@@ -111,15 +127,16 @@ class Dispatcher:
         if not self.scheduler:
             return False
         cost, size = self.costs.least(hosted.name, hosted.manifest.default_signature)
-        ahead = self.running + coming * cost
+        # Of those who are coming no more are counted on than wait: they may take their time.
+        ahead = self.running + min(coming, len(self.scheduler)) * cost
         return self.scheduler.would_refuse(self._clock(), size, ahead)
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""
-        for piece in list(self.scheduler):
-            self._end(piece.job, InferenceError(Code.UNAVAILABLE, "the server stops"))
+        for job in (*self._fresh, *(piece.job for piece in list(self.scheduler))):
+            self._end(job, InferenceError(Code.UNAVAILABLE, "the server stops"))
         self._workers.close()
-        self._watchdog.close()
+        self._execution.close()
 
     # A turn: start all that can start now.
 
@@ -131,6 +148,8 @@ class Dispatcher:
     def _turn(self) -> None:
         self._turn_due = False
         end = self._clock() + TURN_SECONDS
+        if self._fresh:
+            self._run_fresh(end)
         while (piece := self._next()) is not None:
             run = self._form(piece)
             if not piece.job.quick:
@@ -140,6 +159,33 @@ class Dispatcher:
             if self._clock() >= end:
                 self._schedule()
                 return
+
+    def _run_fresh(self, end: float) -> None:
+        """Run what needs no line; what is too much for one turn lines up after all."""
+        jobs, self._fresh = self._fresh, []
+        alike: dict[Kind, list[Job]] = {}
+        for job in jobs:
+            if job.done is not None:
+                alike.setdefault(job.kind, []).append(job)
+        for waiting in alike.values():
+            while waiting and self._clock() < end:
+                count = batcher.whole(len(waiting), waiting[0].cost.best)
+                self._run_whole(waiting[:count])
+                del waiting[:count]
+            for job in waiting:
+                self._line_up(job)
+
+    def _run_whole(self, jobs: list[Job]) -> None:
+        now, first = self._clock(), jobs[0]
+        for job in jobs:
+            self._begin(job, now)
+        parts = [Part(job, 0, 1) for job in jobs]
+        hosted, expected = first.hosted, first.cost.expected(len(jobs))
+        run = Run(
+            *(hosted, first.signature, hosted.session, parts, len(jobs), first.cost),
+            *(expected, now),
+        )
+        self._finish(run, self._execute(run))
 
     def _next(self) -> Piece | None:
         """The first in line that may start. What is run again comes last while it has had its
@@ -180,27 +226,24 @@ class Dispatcher:
             formed = batcher.form(self.scheduler.together(first.group), job.cost.best)
         else:
             formed = [(first, first.rows)]
-        parts = [Part(piece, piece.start, rows) for piece, rows in formed]
+        parts = [Part(piece.job, piece.start, rows) for piece, rows in formed]
         rows, now = sum([part.rows for part in parts]), self._clock()
         work = self.scheduler.work
-        for part in parts:
-            self._take(part, now)
+        for piece, taken in formed:
+            self._take(piece, taken, now)
         session, expected = job.hosted.session, job.cost.expected(rows)
         run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
-        run.waited = work - self.scheduler.work
+        run.again, run.waited = first.again, work - self.scheduler.work
         self._runs.add(run)
         return run
 
-    def _take(self, part: Part, now: float) -> None:
-        piece, job = part.piece, part.piece.job
+    def _take(self, piece: Piece, rows: int, now: float) -> None:
+        job = piece.job
         if not job.started:
-            job.started = now
-            queue = job.hosted.statistics.queue
-            queue.count += 1
-            queue.seconds += now - job.arrived
-        left = piece.rows - part.rows
+            self._begin(job, now)
+        left = piece.rows - rows
         if left:
-            piece.start += part.rows
+            piece.start += rows
             cost = job.cost.expected(left)
             self.scheduler.retake(piece, left, cost, job.cost.size(left))
         else:
@@ -208,18 +251,11 @@ class Dispatcher:
             job.pieces.discard(piece)
             self._quick -= job.quick
 
-    def _execute(self, run: Run) -> Outcome:
-        """Run it, in place or on a thread. Whatever goes wrong is in the outcome."""
-        pieces = [part.piece.job.part(part.start, part.rows) for part in run.parts]
-        limit = self._endless + ENDLESS_TIMES * run.expected
-        wall, cpu = time.perf_counter(), time.thread_time()
-        result: list[Array] | Exception
-        try:
-            with self._watchdog.watch(limit, lambda: self._end_endless(run)):
-                result = run.session.run_together(run.signature, pieces)
-        except Exception as error:  # a bug of ours, too: those who wait must hear of it
-            result = error
-        return Outcome(result, time.perf_counter() - wall, time.thread_time() - cpu)
+    def _begin(self, job: Job, now: float) -> None:
+        job.started = now
+        queue = job.hosted.statistics.queue
+        queue.count += 1
+        queue.seconds += now - job.arrived
 
     # The end of a run.
 
@@ -229,10 +265,11 @@ class Dispatcher:
 
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
-        self._pace.work_off(self._clock(), run.waited)
-        self.scheduler.rate = self._pace.rate
+        if self.scheduler:
+            self._pace.work_off(self._clock(), run.waited)
+            self.scheduler.rate = self._pace.rate
         self._seconds += outcome.wall
-        if run.parts[0].piece.again:  # as are all, or none
+        if run.again:
             self._seconds_again += outcome.wall
         if isinstance(outcome.result, Exception):
             self._failed(run, outcome.result, outcome.wall)
@@ -244,26 +281,38 @@ class Dispatcher:
     def _deliver(self, run: Run, outputs: list[Array]) -> None:
         """Give each job its rows; one that has them all is done."""
         first = run.parts[0]
-        if first.rows == first.piece.job.rows == run.rows:
-            self._end(first.piece.job, outputs)
+        if first.rows == first.job.rows == run.rows:
+            self._end(first.job, outputs)
             return
-        found = batcher.split(outputs, [part.rows for part in run.parts])
+        try:
+            found = batcher.split(outputs, [part.rows for part in run.parts])
+        except batcher.RowsError as error:
+            self._failed(run, error, 0.0)
+            return
         for part, rows in zip(run.parts, found, strict=True):
-            job = part.piece.job
+            job = part.job
             if part.rows == job.rows:
                 self._end(job, rows)
-                continue
-            job.results[part.start] = rows
-            job.left -= part.rows
-            if not job.left:
-                self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
+            else:
+                self._collect(job, part, rows)
+
+    def _collect(self, job: Job, part: Part, rows: list[Array]) -> None:
+        """Some rows of a job that is run in several parts."""
+        job.results[part.start] = rows
+        job.left -= part.rows
+        if job.left:
+            return
+        try:
+            self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
+        except batcher.RowsError as error:
+            self._end(job, told(error))
 
     def _failed(self, run: Run, error: Exception, seconds: float) -> None:
         found = blame(run, error)
         if found is Blame.ENDLESS:
             for part in run.parts:
                 if len(run.parts) == 1:
-                    self._end(part.piece.job, endless(seconds))
+                    self._end(part.job, endless(seconds))
                 else:
                     self._again([part], again=True, alone=True)
         elif found is Blame.NOBODY:
@@ -275,32 +324,19 @@ class Dispatcher:
         else:
             log.warning("a run of %s failed: %s", run.hosted.name, type(error).__name__)
             for part in run.parts:
-                self._end(part.piece.job, told(error))
+                self._end(part.job, told(error))
 
     def _again(self, parts: Iterable[Part], *, again: bool, alone: bool = False) -> None:
         """Put rows back in line; those that have failed may meet nobody but each other."""
         self._groups += 1
         number = self._groups
         for part in parts:
-            job = part.piece.job
+            job = part.job
             if job.done is not None:
                 group = (number, job.kind) if again else self._group(job)
                 piece = self._piece(job, part.start, part.rows, group)
                 piece.again, piece.alone = again, alone
                 self.scheduler.add(piece)
-
-    def _end_endless(self, run: Run) -> None:
-        """On the watchdog's thread: end the run with its session, and make another one."""
-        hosted = run.hosted
-        run.overdue = hosted.suspended = True
-        log.error("a run of %s does not end: its session is closed and made anew", hosted.name)
-        try:
-            run.session.close()
-            hosted.session = hosted.make()
-        except Exception:
-            log.exception("%s could not be made anew", hosted.name)
-            os._exit(1)  # another process can: the one that starts this one will see to it
-        self._loop.call_soon_threadsafe(self._resume, hosted)
 
     def _resume(self, hosted: Hosted) -> None:
         hosted.suspended = False

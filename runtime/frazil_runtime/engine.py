@@ -9,58 +9,25 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, Protocol
-
-import numpy.typing as npt
+from typing import Final, Protocol
 
 from frazil_runtime.cache import OutputCache, key_of, size_of
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.dispatcher import ENDLESS_SECONDS, Dispatcher
+from frazil_runtime.dispatcher import Dispatcher
+from frazil_runtime.door import Door
 from frazil_runtime.errors import Code, InferenceError
-from frazil_runtime.flights import Flight, Waiter
-from frazil_runtime.forms import Form, Forms
+from frazil_runtime.execution import ENDLESS_SECONDS
+from frazil_runtime.flights import Flight
+from frazil_runtime.forms import Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
 from frazil_runtime.manifest import Manifest
+from frazil_runtime.requests import Array, Asked, Done, InferRequest, InferResponse
 from frazil_runtime.statistics import Statistics
 from frazil_runtime.validation import check_outputs
 
-Array = npt.NDArray[Any]
-
 HASH_HERE: Final = 2**20  # bytes; what is longer is hashed on a thread: 0.3 ms at 3 GB/s
-LEAST_BYTES: Final = 4096  # that a request counts
-
-
-@dataclass(slots=True)  # frozen, each would take a microsecond more
-class InferRequest:
-    """One request in the model's own terms.
-
-    ``inputs`` maps the signature's input names to arrays of the manifest's dtypes; strings are
-    object arrays of ``bytes``. ``outputs`` selects from the signature's outputs; empty means all.
-    ``timeout`` is in how many seconds the client will be gone (None: it waits), ``priority`` the
-    Triton protocol's (0: the default, 1: the highest), ``stored`` False where the output cache is
-    neither to be read nor written.
-    """
-
-    signature: str
-    inputs: Mapping[str, Array]
-    outputs: tuple[str, ...] = ()
-    timeout: float | None = None
-    priority: int = 0
-    stored: bool = True
-
-
-@dataclass(slots=True)
-class InferResponse:
-    """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only.
-
-    ``cache`` is what the output cache had to do with it: ``hit``, ``miss`` or ``off``.
-    """
-
-    outputs: dict[str, Array]
-    cache: str = "off"
 
 
 class Resolves(Protocol):
@@ -91,8 +58,7 @@ class Engine:
         self.policy = policy
         self._hosted: dict[str, Hosted] = {}
         self._inputs: list[Resolves] = []
-        self.bytes = 0  # of requests that are being received, wait or run
-        self.coming = 0  # requests that are being received
+        self.door = Door(self.dispatcher, self._hosted)
         self._hashing: Executor = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self.follow(policy)
 
@@ -100,6 +66,7 @@ class Engine:
         """Follow this policy from now on."""
         self.policy = policy
         self.dispatcher.apply(policy)
+        self.door.max_bytes = policy.max_bytes
         on, size = policy.caches_outputs, policy.output_cache_bytes
         self.cache.set(on=on, epoch=policy.epoch, max_bytes=size)
         for inputs in self._inputs:
@@ -142,35 +109,6 @@ class Engine:
         """Of each model, by its name."""
         return {hosted.name: hosted.statistics for hosted in self._hosted.values()}
 
-    def admit(self, model: str, size: int | None) -> int:
-        """Count a request of ``size`` bytes (None: not known yet) until it is released; as how many
-        bytes it counts.
-
-        InferenceError at once where it would be refused anyway: there are too many bytes, or too
-        much work is waiting.
-        """
-        size = size if size and size > LEAST_BYTES else LEAST_BYTES
-        if self.bytes + size > self.policy.max_bytes and self.bytes:
-            raise InferenceError(
-                Code.RESOURCE_EXHAUSTED,
-                f"requests of {self.bytes} bytes are waiting, the most is {self.policy.max_bytes}",
-                retry_after=self.dispatcher.refusal().retry_after,
-            )
-        waits = self.dispatcher.scheduler.work
-        if waits and self.dispatcher.would_refuse(self._hosted[model], self.coming):
-            raise self.dispatcher.refusal()
-        self.bytes += size
-        self.coming += 1
-        return size
-
-    def arrived(self) -> None:
-        """A request that was admitted has come whole, or will not: it is on its way no longer."""
-        self.coming -= 1
-
-    def release(self, size: int) -> None:
-        """A request has its answer, or wants none any more: its bytes count no longer."""
-        self.bytes -= size
-
     async def hashed(self, work: Callable[[], bytes]) -> bytes:
         """Hash what is too large to be hashed here."""
         return await asyncio.get_running_loop().run_in_executor(self._hashing, work)
@@ -183,7 +121,6 @@ class Engine:
         self._hashing.shutdown(cancel_futures=True)
 
 
-Done = Callable[[InferResponse | InferenceError], object]
 Leave = Callable[[], object]
 
 
@@ -201,7 +138,7 @@ class ModelEngine:
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
         future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
-        asked = _Asked(request, partial(_settle, future), self.statistics)
+        asked = Asked(request, partial(_settle, future), self.statistics)
         try:
             if self._inputs is not None:
                 asked.sent = await self._inputs.resolve(asked.sent)
@@ -211,12 +148,15 @@ class ModelEngine:
         except InferenceError:
             self._count_failed(asked)
             raise
-        self._begin(asked)
         try:
+            self._begin(asked)
             return await future
         except asyncio.CancelledError:
             asked.leave()
             raise
+        finally:
+            # An error's traceback leads here, and they would lead back: a cycle, inputs and all.
+            del asked, future
 
     def start(self, request: InferRequest, done: Done) -> Leave | None:
         """``infer`` without a task: ``done`` gets the response, or the InferenceError, perhaps
@@ -227,7 +167,7 @@ class ModelEngine:
         """
         if self._inputs is not None:
             return None
-        asked = _Asked(request, done, self.statistics)
+        asked = Asked(request, done, self.statistics)
         try:
             self._check(asked)
         except InferenceError:
@@ -238,25 +178,25 @@ class ModelEngine:
         self._begin(asked)
         return asked.leave
 
-    def _count_failed(self, asked: _Asked) -> None:
+    def _count_failed(self, asked: Asked) -> None:
         self.statistics.failed.add(perf_counter() - asked.began)
 
-    def _check(self, asked: _Asked) -> None:
+    def _check(self, asked: Asked) -> None:
         request = asked.request
         asked.form, asked.inputs = self._forms.find(request.signature, asked.sent)
         asked.wanted = check_outputs(asked.form.signature, request.outputs)
         asked.size = sum([size_of(array) for array in asked.inputs])
-        if request.timeout is not None and request.timeout <= 0:
+        if request.timeout is not None and request.timeout <= perf_counter() - asked.began:
             raise InferenceError(Code.DEADLINE_EXCEEDED, "the request's time was over on arrival")
 
-    def _is_cacheable(self, asked: _Asked) -> bool:
+    def _is_cacheable(self, asked: Asked) -> bool:
         cache = self._engine.cache
         return cache.on and asked.request.stored and asked.form.signature.deterministic
 
-    def _key(self, asked: _Asked) -> bytes:
+    def _key(self, asked: Asked) -> bytes:
         return key_of(asked.form.scope, self._engine.cache.epoch, asked.inputs)
 
-    def _begin(self, asked: _Asked) -> None:
+    def _begin(self, asked: Asked) -> None:
         """Answer from the cache, or wait for a run: a new one, or one that is under way."""
         flight = None
         if self._is_cacheable(asked):
@@ -271,9 +211,9 @@ class ModelEngine:
             self.statistics.misses.count += 1
             flight = self._flights.get(key)
         flight = flight or self._take_off(asked)
-        flight.join(asked, asked.request.timeout)
+        flight.join(asked, asked.time_left)
 
-    def _take_off(self, asked: _Asked) -> Flight:
+    def _take_off(self, asked: Asked) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
         request, form, dispatcher = asked.request, asked.form, self._engine.dispatcher
         flight = Flight(self, asked.key, self._engine.cache.epoch)
@@ -298,42 +238,6 @@ class ModelEngine:
         if flight.key is not None:
             self._flights.pop(flight.key, None)
         self._engine.dispatcher.abandon(flight.job)
-
-
-class _Asked(Waiter):
-    """A request on its way to its answer; what ``_check`` has found of it, it has not at first."""
-
-    __slots__ = (
-        *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size"),
-        *("statistics", "wanted"),
-    )
-
-    form: Form
-    inputs: list[Array]  # in feed order
-    wanted: tuple[str, ...]
-    size: int
-
-    def __init__(self, request: InferRequest, done: Done, statistics: Statistics) -> None:
-        super().__init__()
-        self.began = perf_counter()
-        self.request, self.done, self.statistics = request, done, statistics
-        self.sent = request.inputs
-        self.key: bytes | None = None
-        self.cache = "off"
-
-    def take(self, result: Result) -> None:
-        """Here is its answer."""
-        seconds = perf_counter() - self.began
-        if isinstance(result, InferenceError):
-            self.statistics.failed.add(seconds)
-            self.done(result)
-            return
-        self.statistics.requests.add(seconds)
-        names = self.form.signature.output_names
-        outputs = dict(zip(names, result, strict=True))
-        if self.wanted is not names:
-            outputs = {name: outputs[name] for name in self.wanted}
-        self.done(InferResponse(outputs, self.cache))
 
 
 def _settle(future: asyncio.Future[InferResponse], result: InferResponse | InferenceError) -> None:

@@ -31,7 +31,10 @@ class EngineCollector(Collector):
             "frazil_requests_in_flight": ("Taken and not yet answered", dispatcher.in_flight),
             "frazil_queue_depth": ("Requests that wait for a slot", len(dispatcher.scheduler)),
             "frazil_queue_seconds": ("Session time of all that waits", dispatcher.scheduler.work),
-            "frazil_queue_bytes": ("Of requests received, waiting or running", self._engine.bytes),
+            "frazil_queue_bytes": (
+                "Of requests received, waiting or running",
+                self._engine.door.bytes,
+            ),
             "frazil_slots": ("Runs at a time: the CPU quota in whole cores", self._engine.slots),
             "frazil_policy_number": ("The policy that holds", self._engine.policy.number),
         }

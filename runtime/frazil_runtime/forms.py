@@ -13,7 +13,7 @@ from frazil_runtime.cache import scope_of
 from frazil_runtime.costs import Kind
 from frazil_runtime.jobs import Hosted, kind_of
 from frazil_runtime.manifest import Signature
-from frazil_runtime.validation import check_inputs, find_signature
+from frazil_runtime.validation import check_inputs, check_strings, find_signature
 
 Array = npt.NDArray[Any]
 
@@ -27,13 +27,15 @@ class Form:
     """A signature, and its inputs' dtypes and shapes, which are right.
 
     ``rows`` is 0 where they may not be run with others, ``kind`` what their cost depends on
-    besides; ``scope`` begins their key in the output cache.
+    besides; ``scope`` begins their key in the output cache. Where there are ``strings``, what is in
+    the arrays must be looked at each time.
     """
 
     signature: Signature
     kind: Kind
     rows: int
     scope: bytes
+    strings: bool
 
 
 class Forms:
@@ -41,6 +43,7 @@ class Forms:
 
     def __init__(self, hosted: Hosted) -> None:
         self._hosted = hosted
+        self._digest = hosted.manifest.digest
         self._known: OrderedDict[_Key, Form] = OrderedDict()
 
     def find(self, name: str, sent: Mapping[str, Array]) -> tuple[Form, list[Array]]:
@@ -50,13 +53,13 @@ class Forms:
         form = self._known.get(key)
         if form is not None:
             self._known.move_to_end(key)
+            if form.strings:
+                check_strings(form.signature, inputs)
             return form, inputs
         signature = find_signature(self._hosted.manifest, name)
         inputs = check_inputs(signature, sent)
         form = self._form(name, signature, inputs)
-        if tuple(sent) == signature.input_names and not any(
-            array.dtype == object for array in inputs
-        ):
+        if tuple(sent) == signature.input_names:
             self._known[key] = form
             if len(self._known) > FORMS:
                 self._known.popitem(last=False)
@@ -64,7 +67,6 @@ class Forms:
 
     def _form(self, name: str, signature: Signature, inputs: list[Array]) -> Form:
         kind, rows = kind_of(self._hosted, name, inputs)
-        hosted, tensors = self._hosted, zip(signature.input_names, inputs, strict=True)
-        return Form(
-            signature, kind, rows, scope_of(hosted.name, hosted.manifest.digest, name, tensors)
-        )
+        tensors = zip(signature.input_names, inputs, strict=True)
+        scope = scope_of(self._hosted.name, self._digest, name, tensors)
+        return Form(signature, kind, rows, scope, any(each.dtype == object for each in inputs))

@@ -88,9 +88,9 @@ class Piece(Item):
 
 
 class Part(NamedTuple):
-    """So many rows of a piece that a run has taken."""
+    """So many rows of a job, from ``start`` on, that a run has taken."""
 
-    piece: Piece
+    job: Job
     start: int
     rows: int
 
@@ -107,6 +107,7 @@ class Run:
     cost: Cost
     expected: float
     started: float
+    again: bool = False  # all of them have failed in company
     waited: float = 0.0  # what these rows counted in line, each request by itself
     overdue: bool = False  # it was ended, since it did not end by itself
 

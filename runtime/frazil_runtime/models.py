@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import ModelInfo
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.statistics import Statistics
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 WINDOW_SECONDS: Final = 0.1
+REST_SECONDS: Final = 2.0  # after which a rate below that at first is believed no longer
 
 AT_FIRST: Final = 0.5
 RESERVED: Final = 0.8  # or half of those who are let in would wait longer than they were to
@@ -21,7 +22,8 @@ class Pace:
 
     Fewer than there are slots where these have no core each, more where requests are cheaper
     together than each by itself: so it is looked at while something waits, less a reserve, and half
-    of the slots are counted on until then. Times are in seconds of one clock.
+    of the slots are counted on until then. Likewise after a rest: who is refused never waits, so a
+    rate that is too low would hide that it is. Times are in seconds of one clock.
     """
 
     def __init__(self, slots: int) -> None:
@@ -29,16 +31,20 @@ class Pace:
         self._slots = slots
         self._since = 0.0
         self._worked = 0.0
+        self._seen = 0.0  # when the rate was last looked at
 
     def begin(self, now: float) -> None:
         """Nothing has waited until now: what was worked off before tells nothing."""
+        if now - self._seen >= REST_SECONDS:
+            self.rate = max(self.rate, self._slots * AT_FIRST)
         self._since, self._worked = now, 0.0
 
     def work_off(self, now: float, seconds: float) -> None:
-        """So much of what waited has been run."""
+        """So much of what waited has been run, and something has waited all the time."""
         self._worked += seconds
         passed = now - self._since
         if passed >= WINDOW_SECONDS:
             newest = max(RESERVED * self._worked / passed, LEAST * self._slots)
             self.rate += (_FALL if newest < self.rate else _RISE) * (newest - self.rate)
-            self._since, self._worked = now, 0.0
+            self._since = self._seen = now
+            self._worked = 0.0

@@ -54,10 +54,10 @@ Entries = list[tuple[tuple[float, int], ItemT]]
 class Scheduler(Generic[ItemT]):
     """The waiting items in order of their keys. Knows no clock: whoever adds says when it is."""
 
-    def __init__(self, rules: Rules, slots: int) -> None:
+    def __init__(self, rules: Rules, rate: float) -> None:
         self.rules = rules
         self.work = 0.0  # seconds of session time of all that waits
-        self.rate = float(slots)  # seconds of session time that are worked off in one second
+        self.rate = rate  # how many of them are worked off in one second
         self._line: Entries[ItemT] = []
         self._groups: dict[Hashable, Entries[ItemT]] = {}
 

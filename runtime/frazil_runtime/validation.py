@@ -58,7 +58,18 @@ def check_inputs(signature: Signature, inputs: Mapping[str, Array]) -> list[Arra
     check_names(signature, inputs)
     for tensor in signature.inputs:
         _check(tensor, inputs[tensor.name])
-    return [inputs[tensor.name] for tensor in signature.inputs]
+    arrays = [inputs[tensor.name] for tensor in signature.inputs]
+    check_strings(signature, arrays)
+    return arrays
+
+
+def check_strings(signature: Signature, arrays: Iterable[Array]) -> None:
+    """Raise where an array of objects, of those in feed order, holds anything but ``bytes``."""
+    for tensor, array in zip(signature.inputs, arrays, strict=True):
+        if array.dtype != object:
+            continue
+        for kind in set(map(type, array.ravel().tolist())) - {bytes}:
+            raise invalid(f'input "{tensor.name}" must hold bytes, got {kind.__name__}')
 
 
 def check_shape(tensor: Tensor, shape: tuple[int, ...]) -> None:
@@ -101,11 +112,6 @@ def _check(tensor: Tensor, array: Array) -> None:
     if array.dtype != dtype.numpy:
         raise invalid(f'input "{tensor.name}" must be {tensor.dtype}, got {array.dtype.name}')
     check_shape(tensor, array.shape)
-    if dtype.is_string:
-        for element in array.flat:
-            if type(element) is not bytes:
-                kind = type(element).__name__
-                raise invalid(f'input "{tensor.name}" must hold bytes, got {kind}')
 
 
 def _names(names: Iterable[str]) -> str:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Final
 
+from frazil_runtime.logs import log
+
 NICE: Final = 5  # above the event loop's, which goes first: it accepts, answers probes, refuses
 LOOK_SECONDS: Final = 0.25
 
@@ -53,10 +55,15 @@ class Workers:
             thread.join()
 
     def _run(self, inbox: Inbox) -> None:
-        _give_way(NICE)
-        while (task := inbox.get()) is not None:
-            work, done = task
-            self._loop.call_soon_threadsafe(self._finish, inbox, done, work())
+        with _ends_the_process("a session thread"):
+            _give_way(NICE)
+            while (task := inbox.get()) is not None:
+                work, done = task
+                result = work()
+                if self._loop.is_closed():  # nobody is left who could be told
+                    return
+                self._loop.call_soon_threadsafe(self._finish, inbox, done, result)
+                del task, work, done, result  # or they would be kept for as long as it idles
 
     def _finish(self, inbox: Inbox, done: Done, result: Any) -> None:
         self._idle.append(inbox)
@@ -89,11 +96,23 @@ class Watchdog:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopped.wait(LOOK_SECONDS):
-            now = self._clock()
-            for token, (limit, end) in list(self._watched.items()):
-                if now >= limit and self._watched.pop(token, None) is not None:
-                    end()
+        with _ends_the_process("the watchdog"):
+            while not self._stopped.wait(LOOK_SECONDS):
+                now = self._clock()
+                # A copy is made in one go, whatever the other threads do.
+                for token, (limit, end) in self._watched.copy().items():
+                    if now >= limit and self._watched.pop(token, None) is not None:
+                        end()
+
+
+@contextmanager
+def _ends_the_process(who: str) -> Iterator[None]:
+    """Without its threads a process would hang: it ends, and whoever started it starts another."""
+    try:
+        yield
+    except BaseException:
+        log.critical("%s died, and so does this process", who, exc_info=True)
+        os._exit(1)
 
 
 def _give_way(by: int) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from frazil_runtime.transport.connections import Clients, Connection, Terms
+from frazil_runtime.transport.clients import Clients
+from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange, nothing
 from frazil_runtime.transport.limits import Limits
+from frazil_runtime.transport.terms import Terms
 
 
 @dataclass

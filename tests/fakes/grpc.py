@@ -14,6 +14,7 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
 from frazil_runtime.protocol.messages import message_class
+from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.grpc import serving_grpc
 
 MAX_BYTES = 1024 * 1024
@@ -60,7 +61,12 @@ ANSWERS = {
 
 @asynccontextmanager
 async def grpc_site(
-    engine: Infers, model: ModelInfo, max_bytes: int = MAX_BYTES, **options: float
+    engine: Infers,
+    model: ModelInfo,
+    max_bytes: int = MAX_BYTES,
+    *,
+    admission: Admission | None = None,
+    **options: float,
 ) -> AsyncIterator[GrpcSite]:
     """Serve on the loop of the test. At the end nobody is waited for."""
     lifecycle, metrics = Lifecycle(), Metrics()
@@ -75,6 +81,7 @@ async def grpc_site(
             "127.0.0.1:0",
             max_message_bytes=lambda: site.max_bytes,
             hurry=site.hurry,
+            admission=admission,
             **{"quiet_seconds": 0.0, "grace_seconds": SECONDS} | options,
         )
         site.port = await server.enter_async_context(serving)

@@ -12,10 +12,11 @@ from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
 from frazil_runtime.transport.admission import Admission
-from frazil_runtime.transport.connections import Connection, Terms
+from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
 from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.server import serving
+from frazil_runtime.transport.terms import Terms
 
 
 @dataclass

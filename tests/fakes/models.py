@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Manifest, Signature, Tensor
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.validation import check_inputs, check_outputs, find_signature
 
 Array = npt.NDArray[Any]

@@ -22,13 +22,13 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from frazil_runtime.contract import ENV_REVISION, ENV_VERSION, Policy
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.listeners import ListenError
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.protocol.messages import message_class
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.transport.grpc import serving_grpc
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -531,6 +531,51 @@ async def test_a_client_that_gives_up_cancels_the_request() -> None:
         await site.call(INFER, infer())
         text = site.metrics.render().decode()
     assert 'code="CANCELLED",model="digits",protocol="open-inference-grpc"' in text
+
+
+class Door:
+    """Counts who is in; lets nobody in once it is shut."""
+
+    def __init__(self) -> None:
+        self.seen: list[int | None] = []
+        self.inside = self.coming = 0
+        self.shut = False
+
+    def admit(self, model: str, content_length: int | None) -> int:
+        if self.shut:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, f"{model} is busy", retry_after=2.5)
+        self.seen.append(content_length)
+        self.inside += 100
+        self.coming += 1
+        return 100
+
+    def grow(self, held: int, size: int) -> int:
+        raise AssertionError("a message comes whole")
+
+    def arrived(self) -> None:
+        self.coming -= 1
+
+    def release(self, held: int) -> None:
+        self.inside -= held
+
+
+async def test_a_calls_bytes_count_until_it_ends_in_whatever_way() -> None:
+    door, gate, asked = Door(), Gate(), infer()
+    async with grpc_site(gate, MODEL, admission=door) as site, asyncio.timeout(SECONDS):
+        call = site.call(INFER, asked)
+        await gate.came.wait()
+        assert (door.seen, door.inside, door.coming) == ([asked.ByteSize()], 100, 0)
+        call.cancel()
+        await gate.cancelled.wait()
+        gate.opened.set()
+        await site.call(INFER, asked)
+        assert (await failure(site.call(INFER, infer(inputs=[]))))[
+            0
+        ] is grpc.StatusCode.INVALID_ARGUMENT
+        door.shut = True
+        code, text = await failure(site.call(INFER, asked))
+        assert (code, text) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "digits is busy")
+        assert (len(door.seen), door.inside, door.coming) == (3, 0, 0)
 
 
 async def test_every_way_a_call_ends_is_counted() -> None:

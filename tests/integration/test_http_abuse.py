@@ -19,8 +19,8 @@ from fakes.models import NumpyEngine, manifest, model, tensor
 
 from frazil_runtime.lifecycle import State
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.connections import HEAD_BYTES
 from frazil_runtime.transport.limits import Limits
+from frazil_runtime.transport.terms import HEAD_BYTES
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 

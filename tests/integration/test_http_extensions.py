@@ -192,8 +192,11 @@ class Full:
     def arrived(self) -> None:
         raise AssertionError("nobody was let in")
 
-    def release(self, size: int) -> None:
-        assert size == 0
+    def grow(self, held: int, size: int) -> int:
+        raise AssertionError("nobody was let in")
+
+    def release(self, held: int) -> None:
+        assert held == 0
 
 
 async def test_who_is_refused_at_the_door_reads_why_while_still_sending() -> None:

@@ -83,6 +83,72 @@ def test_a_shape_not_seen_yet_is_not_quick_until_it_has_run_for_a_while() -> Non
     assert longer.quick
 
 
+def observe(table: Costs, seconds: float, runs: int) -> int:
+    """Runs of as many rows as is best each time, that cost 10 µs a row besides; which that is."""
+    for _ in range(runs):
+        cost = table.of(KEY)
+        taken = seconds + cost.best * 10e-6
+        cost.observe(cost.best, wall=taken, cpu=taken)
+    return table.of(KEY).best
+
+
+@pytest.mark.parametrize(
+    "warmed_up",
+    [
+        pytest.param([1.2e-3, 2.6e-3], id="a row was slow, and two gained nothing"),
+        pytest.param([3e-3, 20e-3], id="two rows took too long, and four were not tried"),
+        pytest.param([30e-3], id="a row took too long, and two were not tried"),
+        pytest.param([30e-6, 32e-6, 2e-3, 4e-3, 8e-3, 16e-3], id="four rows were slow"),
+    ],
+)
+def test_a_disturbance_at_the_warm_up_is_forgotten(warmed_up: list[float]) -> None:
+    table = costs(*warmed_up)
+    assert table.of(KEY).best < 32
+    for _ in range(40):
+        observe(table, 30e-6, 640)
+        table.of(KEY).observe(1, wall=40e-6, cpu=40e-6)  # now and then one comes alone
+    cost = table.of(KEY)
+    assert (cost.best, cost.quick) == (32, True)
+
+
+def test_large_batches_on_a_thread_do_not_keep_a_class_from_being_quick_again() -> None:
+    table = costs(*[rows * 1e-4 + 3e-4 for rows in (1, 2, 4, 8, 16, 32)])
+    assert table.of(KEY).best == 32
+    for _ in range(4000):
+        table.of(KEY).observe(32, wall=3.5e-3, cpu=3.5e-3)
+    for _ in range(64):
+        table.of(KEY).observe(1, wall=5e-5, cpu=5e-5)
+    assert table.of(KEY).quick
+
+
+def test_a_size_that_gains_nothing_is_seldom_tried() -> None:
+    table = costs(3e-3, 6e-3)
+    tried = 0
+    for _ in range(6400):
+        rows = table.of(KEY).best
+        tried += rows > 1
+        table.of(KEY).observe(rows, wall=rows * 3e-3, cpu=rows * 3e-3)
+    assert 0 < tried < 6400 / 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "keeps"),
+    [
+        pytest.param([1.0, 1.1, 0.9, 1.9, 0.6], True, id="as it goes up and down"),
+        pytest.param([2.1], False, id="when it has doubled for good"),
+        pytest.param([0.45], False, id="when it has halved for good"),
+    ],
+)
+def test_the_size_stays_while_the_cost_moves(seconds: list[float], keeps: bool) -> None:
+    cost = costs(1.0).of(KEY)
+    before = cost.size(1)
+    for run in range(640):
+        taken = seconds[run % len(seconds)]
+        cost.observe(1, wall=taken, cpu=taken)
+    assert cost.expected(1) != 1.0
+    assert (cost.size(1) == before) is keeps
+
+
 def test_what_was_never_warmed_up_is_not_quick() -> None:
     assert not Costs(32).of(KEY).quick
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,15 +15,9 @@ from fakes.sessions import MANIFEST, FakeSession
 
 from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
-from frazil_runtime.engine import (
-    HASH_HERE,
-    Array,
-    Engine,
-    InferRequest,
-    InferResponse,
-    ModelEngine,
-)
+from frazil_runtime.engine import HASH_HERE, Engine, ModelEngine
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 
 POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
 CACHING = replace(POLICY, output_cache_mode="Always")
@@ -340,7 +336,7 @@ async def test_whose_time_is_over_leaves_the_line(
 async def test_too_much_work_is_refused_with_advice(
     model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
 ) -> None:
-    engine.follow(replace(POLICY, max_wait_seconds=0.0035))
+    engine.follow(replace(POLICY, max_wait_seconds=0.007))  # half of the slot is counted on
     session.before = gate
     tasks = start(model, request(0))
     await gate.begun()
@@ -361,16 +357,159 @@ async def test_too_many_bytes_are_refused_before_they_are_read(
     engine: Engine, model: ModelEngine
 ) -> None:
     engine.follow(replace(POLICY, max_bytes=10_000))
-    alone = engine.admit("m", 100_000)  # alone, anything may come
+    alone = engine.door.admit("m", 100_000)  # alone, anything may come
     with pytest.raises(InferenceError) as caught:
-        engine.admit("m", 1)
+        engine.door.admit("m", 1)
     assert caught.value.code is Code.RESOURCE_EXHAUSTED
-    engine.release(alone)
-    kept = [engine.admit("m", 5_000), engine.admit("m", None)]
-    assert engine.bytes > 5_000
+    alone = engine.door.grow(alone, 200_000)
+    engine.door.release(alone)
+    kept = [engine.door.admit("m", 5_000), engine.door.admit("m", None)]
+    assert engine.door.bytes > 5_000
+    kept[1] = engine.door.grow(kept[1], 5_000)
+    assert (kept[1], engine.door.bytes) == (5_000, 10_000)
+    with pytest.raises(InferenceError, match="10000 bytes are waiting"):
+        engine.door.grow(kept[1], 5_001)
+    assert engine.door.grow(kept[1], 10) == 5_000
     for size in kept:
-        engine.release(size)
-    assert engine.bytes == 0
+        engine.door.release(size)
+    assert engine.door.bytes == 0
+
+
+async def test_the_door_counts_who_is_coming_as_far_as_others_wait(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    engine.follow(replace(POLICY, max_wait_seconds=0.015))  # of 1 ms each, at half a slot's pace
+    session.before = gate
+    tasks = start(model, request(0))
+    await gate.begun()
+
+    for waiting, coming, lets_in in (
+        (0, 1000, True),  # nobody waits: who is coming may take their time
+        (2, 1000, True),  # two wait, and so two more are counted on
+        (4, 1, True),
+        (4, 3, False),
+        (4, 0, True),
+    ):
+        engine.door.coming = coming
+        tasks += start(model, *(request(1) for _ in range(waiting + 1 - len(tasks))))
+        await settle()
+        assert len(engine.dispatcher.scheduler) == waiting
+        if lets_in:
+            engine.door.release(engine.door.admit("m", 1))
+            assert engine.door.coming == coming + 1
+        else:
+            with pytest.raises(InferenceError, match="try again later"):
+                engine.door.admit("m", 1)
+    gate.open(10)
+    await asyncio.gather(*tasks)
+
+
+async def test_who_is_pushed_out_and_comes_again_at_once_harms_nobody(
+    model: ModelEngine, gate: Gate, session: FakeSession, engine: Engine
+) -> None:
+    """As a pipelining client's next request does: for as many clients as there may be."""
+    session.before = gate
+    model.start(request(0), Given())
+    await gate.begun()
+    many, again = 500, Given()
+
+    def ask_again(result: InferResponse | InferenceError) -> None:
+        assert isinstance(result, InferenceError)
+        model.start(request(2, priority=1), again)
+
+    for _ in range(many):
+        model.start(request(1), ask_again)
+    work = engine.dispatcher.scheduler.work
+    engine.follow(replace(POLICY, max_wait_seconds=2 * work + 0.001))
+    model.start(request(2, priority=1), again)
+    for _ in range(many + 1):
+        await settle()
+    assert {piece.priority for piece in engine.dispatcher.scheduler} == {1}
+    gate.open(1000)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        pytest.param(lambda rows: [rows[:1], rows], id="fewer rows than went in"),
+        pytest.param(lambda rows: [rows.sum(), rows], id="no rows at all"),
+    ],
+)
+async def test_whose_outputs_are_no_rows_after_all_runs_alone(
+    model: ModelEngine,
+    gate: Gate,
+    session: FakeSession,
+    outputs: Callable[[Array], list[Array]],
+) -> None:
+    def ragged(signature: str, pieces: Sequence[Sequence[Array]]) -> list[Array]:
+        found = run_together(signature, pieces)
+        rows = np.concatenate([piece[0] for piece in pieces])
+        return outputs(rows) if 13 in rows else found
+
+    run_together, session.before = session.run_together, gate
+    session.run_together = ragged  # type: ignore[method-assign]
+    tasks = start(model, request(0))
+    await gate.begun()
+    tasks += start(model, request(12), request(13), request(14), request(15))
+    await settle()
+    gate.open(100)
+    results = await asyncio.wait_for(asyncio.gather(*tasks), 20)
+    assert [results[0], results[1], results[3], results[4]] == [[0], [24], [28], [30]]
+    (large,) = start(model, request(*range(20)))
+    with pytest.raises(InferenceError, match="cannot be run on these rows") as caught:
+        await asyncio.wait_for(large, 20)
+    assert caught.value.code is Code.INTERNAL
+
+
+async def test_an_error_does_not_keep_the_request_that_it_is_about(
+    model: ModelEngine, session: FakeSession
+) -> None:
+    def fail(rows: Array) -> None:
+        raise TensorFlowError(3, "bad")
+
+    async def ask() -> weakref.ref[Array]:
+        array = np.array([1], np.int32)
+        with pytest.raises(InferenceError, match="bad"):
+            await model.infer(request(inputs={"x": array}))
+        return weakref.ref(array)
+
+    session.before = fail
+    gc.disable()
+    try:
+        kept = await ask()
+        async with asyncio.timeout(20):
+            while kept() is not None:  # the thread that ran it lets go of it when it can
+                await settle()
+    finally:
+        gc.enable()
+
+
+async def test_a_thread_that_idles_keeps_nothing_of_its_last_run(model: ModelEngine) -> None:
+    array = np.array([1], np.int32)
+    kept = weakref.ref(array)
+    await model.infer(request(inputs={"x": array}))
+    del array
+    async with asyncio.timeout(20):
+        while kept() is not None:  # noqa: ASYNC110 - a thread lets go, and tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_time_that_inputs_took_to_come_is_the_requests_own(
+    engine: Engine, session: FakeSession, gate: Gate
+) -> None:
+    class Slow:
+        async def resolve(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+            await asyncio.sleep(0.02)
+            return inputs
+
+        def resize(self, max_bytes: int) -> None:
+            pass
+
+    model = engine.host("slow", MANIFEST, lambda: session, Slow())
+    with pytest.raises(InferenceError) as caught:
+        await model.infer(request(1, timeout=0.01))
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    assert session.seen == []
 
 
 # The output cache.

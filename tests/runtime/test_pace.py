@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from frazil_runtime.pace import AT_FIRST, LEAST, RESERVED, Pace
+from frazil_runtime.pace import AT_FIRST, LEAST, RESERVED, REST_SECONDS, Pace
 
 
 def test_at_first_half_of_the_slots_is_counted_on() -> None:
@@ -52,3 +52,24 @@ def test_a_time_in_which_nothing_waited_tells_nothing() -> None:
     pace.begin(100.0)
     pace.work_off(100.25, 0.25 / RESERVED)
     assert pace.rate == pytest.approx(1.0)
+
+
+def test_a_rate_that_refuses_all_is_not_believed_for_ever() -> None:
+    pace = Pace(2)
+    pace.begin(0.0)
+    for window in range(1, 51):
+        pace.work_off(window / 10, 0.0)
+    assert pace.rate == pytest.approx(2 * LEAST)
+    pace.begin(5.0 + REST_SECONDS / 2)
+    assert pace.rate == pytest.approx(2 * LEAST), "a moment ago it was so"
+    pace.begin(5.0 + REST_SECONDS)
+    assert pace.rate == 2 * AT_FIRST
+
+
+def test_a_rest_takes_nothing_from_a_rate_that_is_high() -> None:
+    pace = Pace(2)
+    pace.begin(0.0)
+    pace.work_off(0.25, 10.0)
+    before = pace.rate
+    pace.begin(100.0)
+    assert pace.rate == before > 2 * AT_FIRST

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.protocol import documents, examples
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import malformed, read_document
 from frazil_runtime.protocol.values import nested
+from frazil_runtime.requests import Array, InferRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.tensors import REGULAR, is_b64
 from frazil_runtime.request_signatures import ImageInput
+from frazil_runtime.requests import Array, InferRequest
 from frazil_runtime.validation import find_signature
 
 _EXAMPLE: Final = message_class("tensorflow.Example")

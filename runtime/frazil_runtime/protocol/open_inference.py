@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from frazil_runtime import dtypes
-from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.protocol import contents, documents, parameters
@@ -22,6 +21,7 @@ from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.protocol.tensors import from_flat
 from frazil_runtime.protocol.values import flat
 from frazil_runtime.request_signatures import or_images, sent_as
+from frazil_runtime.requests import Array, InferRequest
 from frazil_runtime.validation import check_names, find_signature
 
 _BASE64: Final = {"content_type": contents.BASE64}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from frazil_runtime import dtypes
-from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Signature, Tensor
@@ -16,6 +15,7 @@ from frazil_runtime.protocol import contents, parameters, typed
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.request_signatures import or_images, sent_as
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 from frazil_runtime.validation import check_names, check_shape, find_signature
 
 REQUEST: Final = message_class("inference.ModelInferRequest")

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from frazil_runtime.engine import Array, InferRequest
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
 from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64, is_uri
 from frazil_runtime.protocol.values import nested, nested_rows
+from frazil_runtime.requests import Array, InferRequest
 from frazil_runtime.validation import check_names, find_signature
 
 _BYTES_SUFFIX: Final = "_bytes"  # outputs so named are binary and travel as {"b64": …}

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.protocol import examples
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.protocol.tensor_protos import from_proto, to_proto
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 from frazil_runtime.validation import check_names, find_signature
 
 PREDICT: Final = message_class("tensorflow.serving.PredictRequest")

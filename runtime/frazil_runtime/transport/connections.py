@@ -6,43 +6,22 @@ It knows when to end, and waits for nobody.
 from __future__ import annotations
 
 import asyncio
-import random
-import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from httptools import HttpParserCallbackError, HttpParserError
 
 from frazil_runtime.errors import InferenceError, invalid
 from frazil_runtime.transport import heads
+from frazil_runtime.transport.clients import Clients
 from frazil_runtime.transport.deadlines import Deadline
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.limits import Limits, too_slow
 from frazil_runtime.transport.parser import Parser
+from frazil_runtime.transport.terms import HEAD_BYTES, Terms
 from frazil_runtime.transport.wire import CONTINUE, head
 
-# kube-proxy balances connections, not requests: without an end, the first pod keeps its clients
-# for ever. The spread keeps clients that came together from leaving together.
-LIFETIME: Final = 30.0
-SPREAD: Final = 0.2
-
-# Seconds an idle connection is kept. Longer than the pools of common clients and proxies (60 s):
-# the side that closes first must not be the one that cannot know whether a request is on its way.
-KEEP_ALIVE: Final = 75.0
-HEAD_SECONDS: Final = 10.0  # for a request's line and headers, from the connection's start on
-# Of a head, or of what is in a body besides its contents. Beyond the read in which it begins: what
-# else has come with it is another request's.
-HEAD_BYTES: Final = 64 * 1024
-STALL_SECONDS: Final = 30.0  # in which a client must take something of an answer that waits for it
-
 _JOINED: Final = 64 * 1024  # bytes of an answer that are cheaper copied than sent by themselves
-
-
-def lifetime() -> float:
-    """Seconds until a new connection is old: 30 ± 20 %."""
-    return LIFETIME * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311 - no secret
 
 
 class App(Protocol):
@@ -59,17 +38,6 @@ class App(Protocol):
 
         InferenceError of either is an answer.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a connection is granted, in seconds, by ``clock``."""
-
-    clock: Callable[[], float] = time.monotonic
-    lifetime: Callable[[], float] = lifetime
-    head_seconds: float = HEAD_SECONDS
-    stall_seconds: float = STALL_SECONDS
-    keep_alive_seconds: float = KEEP_ALIVE
 
 
 class Connection(asyncio.Protocol):
@@ -329,33 +297,3 @@ class Connection(asyncio.Protocol):
             self._expect_taking()
         else:
             self.transport.abort()
-
-
-class Clients:
-    """The connections of one server."""
-
-    def __init__(self) -> None:
-        self._connections: set[Connection] = set()
-        self._none = asyncio.Event()
-        self._stopping = False
-
-    def add(self, connection: Connection) -> None:
-        """One more; where it was accepted a moment too late, it is told so."""
-        self._connections.add(connection)
-        if self._stopping:
-            connection.stop()
-
-    def discard(self, connection: Connection) -> None:
-        """One less."""
-        self._connections.discard(connection)
-        if not self._connections:
-            self._none.set()
-
-    async def stop(self) -> None:
-        """End the idle ones now, and wait until the others have been answered."""
-        self._stopping = True
-        for connection in list(self._connections):
-            connection.stop()
-        while self._connections:
-            self._none.clear()
-            await self._none.wait()

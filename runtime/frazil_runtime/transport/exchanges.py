@@ -52,11 +52,12 @@ class Exchange:
     is none, None where it comes in chunks. ``further`` are headers of whatever the answer will be.
 
     Whoever works at it sets ``leave``, to be told when the client has gone, and ``ended``, to be
-    told what became of it. ``ready`` is called when there is something to send.
+    told what became of it; and ``grown``, to hear how long its body is while it comes. ``ready`` is
+    called when there is something to send.
     """
 
     __slots__ = (
-        *("answer", "begin", "begun", "ended", "expects", "further", "headers", "keeps"),
+        *("answer", "begin", "begun", "ended", "expects", "further", "grown", "headers", "keeps"),
         *("leave", "length", "limits", "method", "path", "size", "started", "whole"),
         *("_chunks", "_ready"),
     )
@@ -82,6 +83,7 @@ class Exchange:
         self.further: Headers = ()
         self.leave: Callable[[], object] | None = None
         self.ended: Callable[[str], object] | None = None
+        self.grown: Callable[[int], object] | None = None
         self._chunks: list[bytes] = []
         self._ready = ready
 
@@ -112,9 +114,12 @@ class Exchange:
         self._chunks.append(chunk)
 
     def check_size(self) -> None:
-        """PAYLOAD_TOO_LARGE where the body is, or is going to be, longer than it may be."""
+        """PAYLOAD_TOO_LARGE where the body is, or is going to be, longer than it may be; or what
+        ``grown`` has against it."""
         if max(self.size, self.length or 0) > self.limits.bytes:
             raise too_large(self.limits.bytes)
+        if self.grown is not None:
+            self.grown(self.size)
 
     def respond(self, answer: Answer, outcome: str = OK) -> None:
         """Answer it; of several answers the first holds."""
@@ -148,6 +153,7 @@ class Exchange:
     def _end(self, outcome: str) -> None:
         # Nothing that refers to this is referred to any more: requests are no garbage to be found.
         ended, self.ended, self.leave, self.begin = self.ended, None, None, None
+        self.grown = None
         self._chunks = []
         if ended is not None:
             ended(outcome)

@@ -20,9 +20,10 @@ from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models
 from frazil_runtime.protocol.messages import new_pool
 from frazil_runtime.transport import rpc_health, rpc_open_inference, rpc_tf_serving
+from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.rpc import Handlers, Rpc
 
-# kube-proxy balances connections, not requests: see ``connections``. gRPC itself spreads the age by
+# kube-proxy balances connections, not requests: see ``terms``. gRPC itself spreads the age by
 # 10 %. The grace is for the calls of an old connection; none may be cut off that is being answered.
 AGE_SECONDS: Final = 30.0
 _AGE_GRACE_SECONDS: Final = 600.0
@@ -52,6 +53,7 @@ async def serving_grpc(
     address: str,
     *,
     max_message_bytes: Callable[[], int],
+    admission: Admission | None = None,
     hurry: asyncio.Event | None = None,
     age_seconds: float = AGE_SECONDS,
     grace_seconds: float = GRACE_SECONDS,
@@ -67,7 +69,7 @@ async def serving_grpc(
     threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="grpc-codec")
     most = min(max(MESSAGE_BYTES, max_message_bytes()), _MOST_BYTES)
     server = grpc.aio.server(options=_options(most, age_seconds))
-    rpc = Rpc(models, metrics, threads, max_message_bytes)
+    rpc = Rpc(models, metrics, threads, admission or AdmitAll(), max_message_bytes)
     services = _services(models, rpc, lifecycle)
     for name, handlers in services.items():
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from frazil_runtime.contract import TIMEOUT_HEADER
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import invalid
+from frazil_runtime.requests import InferRequest
 from frazil_runtime.transport import encodings
 
 JSON_BYTES: Final = b"inference-header-content-length"  # of a document that binary data follows

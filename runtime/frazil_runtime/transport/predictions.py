@@ -11,17 +11,20 @@ from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.contract import CACHE_HEADER
-from frazil_runtime.engine import Array, InferRequest, InferResponse
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
+from frazil_runtime.protocol import numbers
+from frazil_runtime.requests import Array, InferRequest, InferResponse
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
 from frazil_runtime.transport.options import Options
 
-# From about here on, the work costs more than a hand-over to a thread and back.
-_INLINE_BYTES: Final = 64 * 1024
+# A shorter document is parsed in one go, which holds the interpreter's lock wherever it is done:
+# a thread would only add the hand-over.
+_READ_HERE: Final = numbers.LONG
+_WRITE_HERE: Final = 64 * 1024  # bytes of arrays: a text is three times as long
 _WORTH_DEFLATING: Final = 16 * 1024  # of an answer; what is shorter goes into a few packets anyway
 
 _BINARY: Final = (b"content-type", b"application/octet-stream")
@@ -45,8 +48,8 @@ C = TypeVar("C", bound=Call)
 class Codec(Generic[C]):
     """One protocol's infer call; ``protocol`` is its name in the metrics.
 
-    Where ``binary``, a body may be a document followed by binary data: beside it goes the number of
-    bytes of the document, None where it is all document.
+    ``decode`` gets beside the body how many bytes of it are a document, followed by binary data;
+    None where it is all document. Where ``binary``, such data is read in one go.
     """
 
     protocol: str
@@ -66,12 +69,6 @@ class Predictions:
     def of(self, served: Served, codec: Codec[C]) -> Predicts[C]:
         """The handler of one model's predictions in one protocol."""
         return Predicts(self, served, codec)
-
-    async def run(self, size: int, work: Callable[..., T], *arguments: Any) -> T:
-        """Do it here where so many bytes are little work."""
-        if size <= _INLINE_BYTES:
-            return work(*arguments)
-        return await self.run_on_thread(work, *arguments)
 
     async def run_on_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         """Do it where it is in nobody's way."""
@@ -115,16 +112,17 @@ class Prediction(Generic[C]):
         """Room first, then the body, then what it says."""
         exchange = self._exchange
         exchange.check_size()
-        self._asked = asked = options.read(exchange.headers)
-        length = None if asked.body else exchange.length
-        self._held = self._of.shared.admission.admit(self._of.served.info.name, length)
+        self._asked = options.read(exchange.headers)
+        self._held = self._of.shared.admission.admit(self._of.served.info.name, exchange.length)
         self._coming = True
+        if exchange.length is None:
+            exchange.grown = self._grow
 
     def begin(self) -> None:
         """Answer without a task where that can be done, which costs much less."""
         self._arrived()
         exchange, asked = self._exchange, self._asked
-        if asked.body or self._size_to_read() > _INLINE_BYTES:
+        if asked.body or self._size_to_read() >= _READ_HERE:
             exchange.run(self._answer())
             return
         call = self._of.codec.decode(exchange.body, asked.json_bytes)
@@ -146,6 +144,9 @@ class Prediction(Generic[C]):
         name, protocol = of.served.info.name, of.codec.protocol
         of.shared.metrics.observe(name, protocol, self._signature, outcome, seconds)
 
+    def _grow(self, size: int) -> None:
+        self._held = self._of.shared.admission.grow(self._held, size)
+
     def _arrived(self) -> None:
         self._coming = False
         self._of.shared.admission.arrived()
@@ -156,7 +157,7 @@ class Prediction(Generic[C]):
         try:
             if isinstance(result, InferenceError):
                 exchange.refuse(result)
-            elif self._asked.answer or _size(result) > _INLINE_BYTES:
+            elif self._asked.answer or _size(result) > _WRITE_HERE:
                 exchange.run(self._encode(result))
             else:
                 exchange.respond(self._written(result))
@@ -166,7 +167,7 @@ class Prediction(Generic[C]):
             exchange.fail(error)
 
     def _size_to_read(self) -> int:
-        """How many bytes are read one by one: binary data is not."""
+        """How many bytes are read one by one."""
         document = self._asked.json_bytes if self._of.codec.binary else None
         return self._exchange.size if document is None else document
 
@@ -182,6 +183,7 @@ class Prediction(Generic[C]):
         if asked.body:
             limit = self._exchange.limits.bytes
             call = await shared.run_on_thread(_inflated, codec, body, asked, limit)
+            self._grow(sum([array.nbytes for array in call.request.inputs.values()]))
         else:
             call = await shared.run_on_thread(codec.decode, body, asked.json_bytes)
         self._call, self._signature = call, call.request.signature
@@ -194,7 +196,10 @@ class Prediction(Generic[C]):
 
     async def _encode(self, response: InferResponse) -> Answer:
         shared, liked = self._of.shared, self._asked.answer
-        answer = await shared.run(_size(response), self._written, response)
+        if _size(response) <= _WRITE_HERE:
+            answer = self._written(response)
+        else:
+            answer = await shared.run_on_thread(self._written, response)
         if not liked or len(answer.body) < _WORTH_DEFLATING:
             return answer
         body = await shared.run_on_thread(encodings.deflate, answer.body, liked)

@@ -13,13 +13,14 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import grpc
 
 from frazil_runtime.contract import CACHE_HEADER, REVISION_HEADER
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol.messages import Message, parse
+from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.rpc_compression import inflated
 
 # A message's bytes are copied at once, whatever they are: only typed fields take time.
@@ -74,9 +75,15 @@ class Rpc:
     """
 
     def __init__(
-        self, models: Models, metrics: Metrics, threads: Executor, max_bytes: Callable[[], int]
+        self,
+        models: Models,
+        metrics: Metrics,
+        threads: Executor,
+        admission: Admission,
+        max_bytes: Callable[[], int],
     ) -> None:
         self._models = models
+        self._admission = admission
         self._metrics = metrics
         self._threads = threads
         self.max_bytes = max_bytes
@@ -130,9 +137,10 @@ class Rpc:
         started = perf_counter()
         message = parse(codec.message, data)
         served = codec.find(self._models, message)
-        signature = ""
-        outcome = Code.INTERNAL.name
+        signature, outcome, held = "", Code.INTERNAL.name, 0
         try:
+            held = self._admission.admit(served.info.name, len(data))
+            self._admission.arrived()  # a message comes whole
             call = await self._run(len(data), codec.decode, message, served.info)
             signature = call.requests[0].signature
             responses = [
@@ -150,6 +158,7 @@ class Rpc:
             outcome = Code.CANCELLED.name
             raise
         finally:
+            self._admission.release(held)
             seconds = perf_counter() - started
             self._metrics.observe(served.info.name, codec.protocol, signature, outcome, seconds)
 

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from frazil_runtime.listeners import BACKLOG
-from frazil_runtime.transport.connections import App, Clients, Connection, Terms
+from frazil_runtime.transport.clients import Clients
+from frazil_runtime.transport.connections import App, Connection
+from frazil_runtime.transport.terms import Terms
 
 _TERMS: Final = Terms()
 

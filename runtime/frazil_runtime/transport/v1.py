@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from frazil_runtime.engine import Array
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.manifest import Manifest
@@ -15,6 +14,7 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
+from frazil_runtime.requests import Array
 from frazil_runtime.transport.exchanges import Answer, Exchange, Handler, Methods, Plain, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.lifecycle import Lifecycle
+from frazil_runtime.manifest import Manifest
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
 from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, Short, constant
@@ -76,7 +77,7 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
         PROTOCOL,
         partial(_decode, served),
         partial(open_inference.encode, model=model.name, version=model.version),
-        binary=True,
+        binary=not _takes_strings(model.manifest),
     )
     metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
     config = constant(Answer.of_record(descriptions.open_inference_config(model)))
@@ -118,6 +119,12 @@ def _miss(models: Models, model: str, version: str | None) -> str:
 
 def _decode(served: Served, body: bytes, json_bytes: int | None) -> open_inference.Infer:
     return open_inference.decode(body, served.info.manifest, json_bytes)
+
+
+def _takes_strings(manifest: Manifest) -> bool:
+    """Whether an input is of byte strings, which are read one by one even as binary data."""
+    inputs = [each for signature in manifest.signatures.values() for each in signature.inputs]
+    return any(tensor.dtype == "string" for tensor in inputs)
 
 
 def _only_ready(body: bytes) -> bool:

@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pytest
 from fakes.models import tensor
 
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import classification
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.messages import message_class
+from frazil_runtime.requests import InferRequest
 
 Array = npt.NDArray[Any]
 

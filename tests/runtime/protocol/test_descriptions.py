@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from fakes.models import manifest, model, tensor
 
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.lifecycle import State
 from frazil_runtime.models import Served
 from frazil_runtime.protocol import descriptions
+from frazil_runtime.requests import InferRequest, InferResponse
 from frazil_runtime.statistics import Compute, Statistics
 
 MODEL = model(

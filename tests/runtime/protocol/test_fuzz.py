@@ -22,7 +22,6 @@ from fakes.models import model, tensor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.image_header import MAX_PIXELS, ImageError, read_header
 from frazil_runtime.manifest import Manifest, Signature
@@ -36,6 +35,7 @@ from frazil_runtime.protocol import (
     tf_serving_grpc,
 )
 from frazil_runtime.protocol.messages import message_class, parse
+from frazil_runtime.requests import InferRequest
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.rpc_compression import inflated
 from frazil_runtime.validation import check_inputs

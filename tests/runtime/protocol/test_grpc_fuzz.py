@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frazil_runtime.dtypes import DTYPES
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.protocol import open_inference_grpc, tf_serving_grpc
 from frazil_runtime.protocol.messages import parse
+from frazil_runtime.requests import InferRequest
 from frazil_runtime.validation import check_inputs
 
 MAX_BYTES = 4096

@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pytest
 from fakes.models import manifest, model, tensor
 
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Image
 from frazil_runtime.protocol import (
@@ -28,6 +27,7 @@ from frazil_runtime.protocol import (
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.raw import to_raw
 from frazil_runtime.request_signatures import as_requested
+from frazil_runtime.requests import InferRequest
 from frazil_runtime.uris import Uri
 
 Array = npt.NDArray[Any]

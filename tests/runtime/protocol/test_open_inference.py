@@ -13,11 +13,11 @@ from fakes.models import manifest, tensor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.protocol import open_inference
 from frazil_runtime.protocol.open_inference import Infer
+from frazil_runtime.requests import InferRequest
 
 Array = npt.NDArray[Any]
 

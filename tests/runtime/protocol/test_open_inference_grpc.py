@@ -10,12 +10,12 @@ import pytest
 from fakes.models import manifest, model, tensor
 
 from frazil_runtime.dtypes import BY_NAME, DTYPES
-from frazil_runtime.engine import InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.protocol import open_inference_grpc
 from frazil_runtime.protocol.messages import message_class
 from frazil_runtime.protocol.open_inference_grpc import REQUEST, Infer
+from frazil_runtime.requests import InferResponse
 
 Array = npt.NDArray[Any]
 

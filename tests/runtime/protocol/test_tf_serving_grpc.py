@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pytest
 from fakes.models import model, tensor
 
-from frazil_runtime.engine import InferResponse
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import tf_serving_grpc as codec
 from frazil_runtime.protocol.messages import message_class
+from frazil_runtime.requests import InferResponse
 
 Array = npt.NDArray[Any]
 

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from fakes.connections import App, Peer
 
-from frazil_runtime.transport.connections import HEAD_BYTES, Clients
+from frazil_runtime.transport.clients import Clients
 from frazil_runtime.transport.exchanges import REST_BYTES
 from frazil_runtime.transport.limits import Limits
+from frazil_runtime.transport.terms import HEAD_BYTES
 
 LIMITS = Limits(bytes=10**6, seconds=30.0, bytes_per_second=100.0, linger_seconds=5.0)
 GET, HELD = (b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n" % path for path in (b"now", b"held"))

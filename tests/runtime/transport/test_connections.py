@@ -7,8 +7,8 @@ import pytest
 from fakes.connections import App, Peer, parsed
 
 from frazil_runtime.transport import connections
-from frazil_runtime.transport.connections import lifetime
 from frazil_runtime.transport.limits import Limits
+from frazil_runtime.transport.terms import lifetime
 
 LIMITS = Limits(bytes=10, seconds=30.0, bytes_per_second=1.0, linger_seconds=5.0)
 CONTINUE = (100, b"")

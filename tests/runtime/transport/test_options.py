@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from frazil_runtime.engine import InferRequest
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.requests import InferRequest
 from frazil_runtime.transport import options
 from frazil_runtime.transport.options import Options
 

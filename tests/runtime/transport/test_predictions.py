@@ -14,17 +14,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pytest
 from fakes.connections import Peer
 from fakes.exchanges import LIMITS, Asked
 from fakes.models import NumpyEngine, manifest, model, tensor
 
-from frazil_runtime.engine import InferRequest, InferResponse
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Infers, Served
-from frazil_runtime.protocol import tf_serving
+from frazil_runtime.protocol import open_inference, tf_serving
 from frazil_runtime.protocol.tf_serving import Predict
+from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.transport import v2
 from frazil_runtime.transport.admission import Admission, AdmitAll
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.predictions import Codec, Predictions
@@ -35,7 +38,7 @@ Done = Callable[[InferResponse | InferenceError], object]
 MODEL = manifest((tensor("x", "float32", (-1,)),), (tensor("y", "float32", (-1,)),))
 DOUBLE = NumpyEngine(MODEL, lambda inputs: {"y": inputs["x"] * 2})
 ONE = b'{"instances": [1]}'
-MANY = b'{"instances": [%s]}' % b",".join([b"1"] * 50_000)
+MANY = b'{"instances": [%s]}' % b",".join([b"1"] * 300_000)
 ZERO = InferResponse({"y": np.zeros(1, np.float32)})
 
 
@@ -45,6 +48,7 @@ class Doorkeeper:
     def __init__(self, *, shut: bool = False) -> None:
         self.seen: list[tuple[str, int | None]] = []
         self.inside = self.coming = 0
+        self.room = 10_000_000
         self.shut = shut
 
     def admit(self, model: str, content_length: int | None) -> int:
@@ -54,6 +58,12 @@ class Doorkeeper:
         self.inside += 100
         self.coming += 1
         return 100
+
+    def grow(self, held: int, size: int) -> int:
+        if self.inside + size - held > self.room:
+            raise InferenceError(Code.RESOURCE_EXHAUSTED, "full", retry_after=1.2)
+        self.inside += max(0, size - held)
+        return max(held, size)
 
     def arrived(self) -> None:
         self.coming -= 1
@@ -295,7 +305,7 @@ async def test_headers_shape_the_request_and_the_answer_tells_of_the_cache(port:
     assert (b"x-frazil-cache", b"hit") in (await asked.answered()).headers
 
 
-@pytest.mark.parametrize("count", [1, 20_000], ids=["short", "long"])
+@pytest.mark.parametrize("count", [1, 300_000], ids=["short", "long"])
 async def test_a_long_answer_is_compressed_for_who_likes_it(port: Port, count: int) -> None:
     text = b'{"instances": [%s]}' % b",".join([b"1"] * count)
     plain, small = [await port.post(text, accept_encoding=liked) for liked in ("identity", "gzip")]
@@ -312,7 +322,7 @@ async def test_a_long_answer_is_compressed_for_who_likes_it(port: Port, count: i
 ASKED: dict[str, tuple[dict[str, str], bytes, int | None]] = {
     "a body of known length": ({}, ONE, 18),
     "a body in chunks": ({"transfer_encoding": "chunked"}, ONE, None),
-    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(ONE), None),
+    "a compressed body": ({"content_encoding": "gzip"}, gzip.compress(ONE, mtime=0), 38),
 }
 
 
@@ -345,6 +355,48 @@ async def test_what_is_too_large_is_told_so_even_when_there_is_no_room(port: Por
     assert (await port.post(bytes(2**20 + 1))).status == 413
     assert door.seen == []
     assert port.counted == [("PAYLOAD_TOO_LARGE", "")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "on_a_thread"),
+    [
+        pytest.param("float32", False, id="numbers are taken as they are"),
+        pytest.param("string", True, id="strings are read one by one"),
+    ],
+)
+async def test_long_binary_data_is_read_where_it_is_in_nobodys_way(
+    threads: Executor, monkeypatch: pytest.MonkeyPatch, dtype: str, on_a_thread: bool
+) -> None:
+    def read(*arguments: Any) -> open_inference.Infer:
+        seen.append(threading.current_thread().name)
+        return decode(*arguments)
+
+    decode, seen, size = open_inference.decode, list[str](), 150_000
+    monkeypatch.setattr(open_inference, "decode", read)
+    of = model(manifest((tensor("x", dtype, (-1,)),), (tensor("y", "float32", (-1,)),)))
+    engine = NumpyEngine(of.manifest, lambda inputs: {"y": np.zeros(1, np.float32)})
+    metrics = Metrics()
+    metrics.serves(of)
+    lifecycle = Lifecycle()
+    predictions = Predictions(metrics, threads, AdmitAll())
+    handler = v2.of_model(Served(of, engine), lifecycle, predictions)[f"/v2/models/{of.name}/infer"]
+    document = orjson.dumps(
+        {
+            "inputs": [
+                {
+                    "name": "x",
+                    "shape": [size],
+                    "datatype": "FP32" if dtype == "float32" else "BYTES",
+                    "parameters": {"binary_data_size": 4 * size},
+                }
+            ]
+        }
+    )
+    headers = {"inference-header-content-length": str(len(document))}
+    asked = Asked("POST", "/", document + bytes(4 * size), headers)
+    asked.come_to(handler["POST"])
+    assert (await asked.answered()).status == 200
+    assert [name.startswith("codec") for name in seen] == [on_a_thread]
 
 
 # Over a connection.
@@ -406,6 +458,39 @@ async def test_what_is_refused_in_the_middle_is_counted_once(
     peer.send(b"}")
     peer.leave()
     assert (door.inside, door.coming, port.counted) == (0, 0, [(code, "")])
+
+
+async def test_a_body_in_chunks_counts_as_far_as_it_has_come(port: Port) -> None:
+    door = port.door = Doorkeeper()
+    door.room = 3000
+    leaves, stays = Peer(port), Peer(port)
+    chunk = b"3e8\r\n" + b" " * 1000 + b"\r\n"
+    for peer, inside in ((leaves, 1000), (stays, 2000)):
+        peer.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", chunk)
+        assert door.inside == inside
+    stays.send(chunk)
+    assert (door.inside, door.coming) == (3000, 2)
+    stays.send(chunk)
+    assert stays.statuses == [429]
+    assert (door.inside, door.coming) == (1000, 1)
+    stays.send(chunk)
+    leaves.leave()
+    assert (door.inside, door.coming) == (0, 0)
+    assert port.counted == [("RESOURCE_EXHAUSTED", ""), ("CANCELLED", "")]
+
+
+async def test_a_compressed_body_counts_as_what_was_in_it(port: Port) -> None:
+    class Looks(Engine):
+        async def infer(self, request: InferRequest) -> InferResponse:
+            seen.append(door.inside)
+            return await super().infer(request)
+
+    door, seen = Doorkeeper(), list[int]()
+    port.door, port.engine = door, Looks()
+    assert (await port.post(gzip.compress(MANY), content_encoding="gzip")).status == 200
+    door.room = 1_000_000
+    assert (await port.post(gzip.compress(MANY), content_encoding="gzip")).status == 429
+    assert (seen, door.inside, door.coming) == ([4 * 300_000], 0, 0)
 
 
 async def test_answers_that_the_engine_gives_out_of_order_are_sent_in_order(port: Port) -> None:
