@@ -13,13 +13,12 @@ from functools import partial
 from typing import Final
 
 from frazil_runtime import batcher
-from frazil_runtime.blame import Blame, blame, endless, told
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.costs import Costs, Kind
+from frazil_runtime.delivery import Delivery
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.execution import ENDLESS_SECONDS, Execution
-from frazil_runtime.jobs import Array, Hosted, Job, Outcome, Part, Piece, Result, Run
-from frazil_runtime.logs import log
+from frazil_runtime.jobs import Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Workers
@@ -47,6 +46,7 @@ class Dispatcher:
         self._workers = Workers(slots)
         self._execution = Execution(endless_seconds, clock, self._resume)
         self._execute = self._execution.execute
+        self._delivery = Delivery(self._end, self._again)
         self._delay = batching.max_delay_milliseconds / 1000
         self._clock = clock
         self._loop = asyncio.get_running_loop()
@@ -150,6 +150,9 @@ class Dispatcher:
         end = self._clock() + TURN_SECONDS
         if self._fresh:
             self._run_fresh(end)
+            if self.scheduler and self._clock() >= end:
+                self._schedule()
+                return
         while (piece := self._next()) is not None:
             run = self._form(piece)
             if not piece.job.quick:
@@ -272,59 +275,11 @@ class Dispatcher:
         if run.again:
             self._seconds_again += outcome.wall
         if isinstance(outcome.result, Exception):
-            self._failed(run, outcome.result, outcome.wall)
+            self._delivery.fail(run, outcome.result, outcome.wall)
             return
         run.cost.observe(run.rows, outcome.wall, outcome.cpu)
         run.hosted.statistics.ran(run.rows, outcome.wall)
-        self._deliver(run, outcome.result)
-
-    def _deliver(self, run: Run, outputs: list[Array]) -> None:
-        """Give each job its rows; one that has them all is done."""
-        first = run.parts[0]
-        if first.rows == first.job.rows == run.rows:
-            self._end(first.job, outputs)
-            return
-        try:
-            found = batcher.split(outputs, [part.rows for part in run.parts])
-        except batcher.RowsError as error:
-            self._failed(run, error, 0.0)
-            return
-        for part, rows in zip(run.parts, found, strict=True):
-            job = part.job
-            if part.rows == job.rows:
-                self._end(job, rows)
-            else:
-                self._collect(job, part, rows)
-
-    def _collect(self, job: Job, part: Part, rows: list[Array]) -> None:
-        """Some rows of a job that is run in several parts."""
-        job.results[part.start] = rows
-        job.left -= part.rows
-        if job.left:
-            return
-        try:
-            self._end(job, batcher.join([job.results[at] for at in sorted(job.results)]))
-        except batcher.RowsError as error:
-            self._end(job, told(error))
-
-    def _failed(self, run: Run, error: Exception, seconds: float) -> None:
-        found = blame(run, error)
-        if found is Blame.ENDLESS:
-            for part in run.parts:
-                if len(run.parts) == 1:
-                    self._end(part.job, endless(seconds))
-                else:
-                    self._again([part], again=True, alone=True)
-        elif found is Blame.NOBODY:
-            self._again(run.parts, again=False)
-        elif found is Blame.ONE:
-            middle = len(run.parts) // 2
-            self._again(run.parts[:middle], again=True)
-            self._again(run.parts[middle:], again=True)
-        else:
-            log.warning("a run of %s failed: %s", run.hosted.name, type(error).__name__)
-            for part in run.parts:
-                self._end(part.job, told(error))
+        self._delivery.give(run, outcome.result)
 
     def _again(self, parts: Iterable[Part], *, again: bool, alone: bool = False) -> None:
         """Put rows back in line; those that have failed may meet nobody but each other."""

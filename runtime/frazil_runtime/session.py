@@ -21,6 +21,7 @@ from frazil_runtime.capi.library import (
     Output,
     Pointer,
     TensorFlowError,
+    array_type,
     load_library,
     trim_memory,
 )
@@ -132,8 +133,8 @@ class Session:
     ) -> list[Array]:
         library = self._library
         memory: list[object] = []  # what input strings point into, until the outputs are copied
-        given = (Pointer * len(ports.feeds))()
-        taken = (Pointer * len(ports.fetches))()
+        given = array_type(Pointer, len(ports.feeds))()
+        taken = array_type(Pointer, len(ports.fetches))()
         try:
             for at, dtype in enumerate(ports.types):
                 given[at], text = new_tensor(library, dtype, [piece[at] for piece in pieces])
@@ -143,7 +144,7 @@ class Session:
                     *(self._session, None),
                     *(ports.feeds, given, len(given)),
                     *(ports.fetches, taken, len(taken)),
-                    *((Pointer * len(targets))(*targets), len(targets)),
+                    *(array_type(Pointer, len(targets))(*targets), len(targets)),
                     *(None, status),
                 )
             return [read_tensor(library, tensor) for tensor in taken if tensor is not None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,35 @@ Figure = Callable[[str, str], None]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What the audit log says of the whole run is asked when the run is over."""
     items.sort(key=lambda item: item.path.name == "test_permissions.py")
+
+
+# What a person would ask the cluster for, to see why something did not happen.
+ASKED = (
+    ("get", "pods,replicasets,deployments,jobs", "--output=wide"),
+    ("get", "events", "--sort-by=.lastTimestamp"),
+    ("describe", "deployments"),
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed tells how its namespace was: afterwards it is gone."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for scene in getattr(item, "funcargs", {}).values():
+            if isinstance(scene, Stage):
+                report.sections += [(" ".join(asked), _said(scene, asked)) for asked in ASKED]
+                break
+    return report
+
+
+def _said(scene: Stage, asked: tuple[str, ...]) -> str:
+    try:
+        return scene.cluster.kubectl(*asked)
+    except subprocess.CalledProcessError as error:
+        return str(error.stderr)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -298,6 +299,64 @@ async def test_what_is_quick_runs_on_the_event_loop_and_needs_no_slot(
     assert [len(rows) for rows in quick_session.seen] == [8], "what came in one turn is merged"
     gate.open()
     await asyncio.gather(*held)
+
+
+@pytest.fixture
+def quick(engine: Engine, session: FakeSession) -> ModelEngine:
+    """Its runs are done on the event loop, in the turn after they were asked for."""
+    model = engine.host("q", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("q", "run"), ((),)), dict.fromkeys(engine.sizes, 1e-05))
+    return model
+
+
+async def test_what_is_too_much_for_one_turn_comes_in_the_next_ones_in_order(
+    session: FakeSession,
+) -> None:
+    class Clock:
+        now = 0.0
+
+    def run(rows: Array) -> None:
+        Clock.now += 400e-6
+
+    session.before = run
+    engine = Engine(1, Batching(8), POLICY, clock=lambda: Clock.now)
+    model = engine.host("q", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("q", "run"), ((),)), dict.fromkeys(engine.sizes, 1e-05))
+    given = Given()
+    for value in range(40):
+        model.start(request(value), given)
+    turns = [0]
+    while len(given.results) < 40:
+        await asyncio.sleep(0)
+        turns.append(len(given.results))
+    assert max(after - before for before, after in pairwise(turns)) == 16, "of 8 rows twice"
+    assert session.seen == [list(range(start, start + 8)) for start in range(0, 40, 8)]
+    dispatcher = engine.dispatcher
+    assert (dispatcher.in_flight, len(dispatcher.scheduler), dispatcher.scheduler.work) == (0, 0, 0)
+    engine.close()
+
+
+async def test_who_leaves_before_the_turn_is_not_run(
+    quick: ModelEngine, session: FakeSession, engine: Engine
+) -> None:
+    stays, leaves = Given(), Given()
+    quick.start(request(1), stays)
+    leave = quick.start(request(2), leaves)
+    quick.start(request(3), stays)
+    assert leave is not None
+    leave()
+    await settle()
+    assert (session.seen, stays.doubles, leaves.results) == ([[1, 3]], [[2], [6]], [])
+    assert engine.dispatcher.in_flight == 0
+
+
+async def test_who_waits_for_a_turn_that_does_not_come_is_told(session: FakeSession) -> None:
+    engine, given = Engine(1, Batching(8), POLICY), Given()
+    model = engine.host("q", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("q", "run"), ((),)), dict.fromkeys(engine.sizes, 1e-05))
+    model.start(request(1), given)
+    engine.close()
+    assert (given.codes, session.seen) == ([Code.UNAVAILABLE], [])
 
 
 async def test_a_cancelled_caller_leaves_the_line_and_harms_nobody(
@@ -820,6 +879,26 @@ async def test_a_run_that_never_ends_is_ended_and_its_company_runs_alone(
     alone = sorted(rows for session in sessions[1:] for rows in session.seen)
     assert alone == [[12], [13], [14], [15]]
     assert (await model.infer(request(5))).outputs["double"].tolist() == [10]
+
+
+async def test_a_run_that_never_ends_on_the_event_loop_is_ended_too(impatient: Engine) -> None:
+    sessions: list[FakeSession] = []
+
+    def make() -> FakeSession:
+        sessions.append(FakeSession())
+        hang_on_13(sessions[-1])
+        return sessions[-1]
+
+    model = impatient.host("m", MANIFEST, make)
+    impatient.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(impatient.sizes, 1e-5))
+    values = [12, 13, *range(14, 30)]
+    results = await asyncio.gather(*start(model, *map(request, values)), return_exceptions=True)
+    assert [result for result in results if isinstance(result, list)] == [
+        [2 * value] for value in values if value != 13
+    ]
+    (error,) = (result for result in results if isinstance(result, InferenceError))
+    assert "came to no end" in str(error)
+    assert impatient.dispatcher.in_flight == 0
 
 
 async def test_other_models_do_not_notice_a_run_that_never_ends(impatient: Engine) -> None:

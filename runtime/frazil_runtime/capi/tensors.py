@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from frazil_runtime import dtypes
 from frazil_runtime.capi import strings
-from frazil_runtime.capi.library import Library
+from frazil_runtime.capi.library import Library, array_type
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +68,7 @@ def _allocate(
     Nothing may fail between allocating and filling: deleting unwritten string cells is a crash.
     The length given is exact, since TensorFlow takes a longer one without a word.
     """
-    dims = (ctypes.c_int64 * len(shape))(*shape)
+    dims = array_type(ctypes.c_int64, len(shape))(*shape)
     size = sum([content.nbytes for content in contents])
     tensor: int | None = library.TF_AllocateTensor(dtype.enum, dims, len(shape), size)
     if tensor is None:
