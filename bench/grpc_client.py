@@ -1,8 +1,8 @@
-"""A plain gRPC client of one model, for the load: one channel, and no policy of retries.
+"""A plain gRPC client of one model, for the load: one channel, and nothing asked twice.
 
-Like every client of gRPC it sends again what has not left it when its connection closes to new
-requests, or what the server says it has not begun ("transparent retries"). Without those, a
-request that meets a connection's orderly end inside the client would fail, whatever the server does.
+Stock clients repeat what the server says it has not begun, and what has not left them when their
+connection ends ("transparent retries"), and that would be fair; these do not even that, so that each
+request that meets a connection's end is seen.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from frazil_runtime.protocol.messages import message_class
 
 SERVICE = "inference.GRPCInferenceService"
 OPTIONS = (
+    ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),  # else channels to one address share a connection
     ("grpc.enable_http_proxy", 0),
 )
