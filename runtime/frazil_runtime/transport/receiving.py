@@ -1,7 +1,8 @@
 """What a connection receives: bytes in, exchanges out.
 
-Short things are read into a buffer that all connections share, and parsed there. The rest of a body
-whose length is known is read to where it is kept, past the parser: it is copied by nobody.
+What is short is read into a buffer that all connections share, and parsed there: the parser's copy
+of a short body is cheap. The rest of a long one whose length is known passes the parser by. It is
+read to where it is kept, and copied by nobody.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Receiver:
         coming = self.coming
         if coming is None:
             return self._scratch
-        if self._passing is None and _is_wanted(coming):
+        if self._passing is None and self._is_to_pass(coming):
             self._passing = coming
         if self._passing is None:
             return self._scratch
@@ -134,11 +135,10 @@ class Receiver:
             self.coming = self._passing = None
             self._parser.restart()  # it would still wait for this body
 
+    def _is_to_pass(self, coming: Exchange) -> bool:
+        """Whether the rest of a body is long, and it has been let in and is waited for.
 
-def _is_wanted(coming: Exchange) -> bool:
-    """Whether a body of a known length has been let in, and is waited for.
-
-    Not that of a last request: the parser knows to ignore what follows it, if it sees its end.
-    """
-    admitted = coming.begin is not None and coming.answer is None
-    return admitted and coming.length is not None and coming.keeps
+        Not that of a last request: the parser knows to ignore what follows it, if it sees its end.
+        """
+        is_long = (coming.rest or 0) > len(self._scratch)
+        return is_long and coming.begin is not None and coming.answer is None and coming.keeps
