@@ -136,9 +136,9 @@ class Receiver:
             self._parser.restart()  # it would still wait for this body
 
     def _is_to_pass(self, coming: Exchange) -> bool:
-        """Whether the rest of a body is long, and it has been let in and is waited for.
+        """Whether the rest of a body is long, and it has been let in.
 
         Not that of a last request: the parser knows to ignore what follows it, if it sees its end.
         """
         is_long = (coming.rest or 0) > len(self._scratch)
-        return is_long and coming.begin is not None and coming.answer is None and coming.keeps
+        return is_long and coming.begin is not None and coming.keeps

@@ -148,6 +148,9 @@ def test_a_body_that_is_refused_by_its_head_is_not_kept(peer: Peer, size: int) -
     peer.send(HEAD.replace(b"echo", b"early") % size + b"x")
     assert peer.statuses == [404]
     assert is_scratch(peer)
+    if not peer.last:
+        peer.send(b"x" * (size - 1) + NOW)
+        assert peer.statuses == [404, 200]
 
 
 def test_a_body_that_is_refused_in_the_middle_is_read_to_its_end_and_thrown_away(
@@ -227,12 +230,23 @@ def test_a_body_that_comes_while_the_server_drains_is_answered(peer: Peer, app: 
     assert peer.transport.closed
 
 
-@pytest.mark.parametrize("line", [b"Connection: close\r\n", b"Connection: close, upgrade\r\n"])
-def test_what_follows_the_body_of_a_last_request_is_no_request(peer: Peer, line: bytes) -> None:
-    head = HEAD.replace(b"Host", line + b"Host")
-    peer.send(head % 1000, b"x" * 10, b"x" * 990 + b"\x16\x03\x01\r\n\r\n" + NOW)
-    assert peer.replies == [(200, b"x" * 1000)]
-    assert peer.transport.closed
+LAST: dict[str, bytes] = {
+    "who wants it to be": b"Connection: close\r\nHost",
+    "who asks for another protocol": b"Connection: close, upgrade\r\nUpgrade: h2c\r\nHost",
+}
+
+
+@pytest.mark.parametrize("lines", LAST.values(), ids=LAST)
+@pytest.mark.parametrize("more", [NOW, b"\x16\x03\x01\r\n\r\n"], ids=["a request", "garbage"])
+def test_what_follows_the_body_of_a_last_request_is_ignored(
+    peer: Peer, app: Watched, lines: bytes, more: bytes
+) -> None:
+    head = HEAD.replace(b"Host", lines).replace(b"echo", b"held")
+    peer.send(head % 1000, b"x" * 10, b"x" * 990 + more)
+    assert app.held["/held"].body == b"x" * 1000
+    app.answer("/held")
+    assert peer.statuses == [200]
+    assert peer.transport.closed, "at once: there is nothing to linger for"
 
 
 def test_the_body_of_who_asks_for_another_protocol_passes_the_parser_too(peer: Peer) -> None:
