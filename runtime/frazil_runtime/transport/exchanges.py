@@ -18,7 +18,9 @@ JSON: Final = (b"content-type", b"application/json")
 OK: Final = "OK"  # the outcome of what succeeded; any other is the name of a Code
 REST_BYTES: Final = 256 * 1024  # of a body that was answered before it had come whole
 SHORT_BYTES: Final = 64 * 1024  # of a body that is read without asking for room
-_FIRST_BYTES: Final = 1024 * 1024  # of a body, whatever its length is said to be
+# Room for as much of a body as may come next, whatever its length is said to be: bytes to be written
+# over. To append these is quicker than to have others made.
+_MORE: Final = memoryview(bytes(1024 * 1024))
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -121,15 +123,15 @@ class Exchange:
     def room(self) -> memoryview:
         """Where more of a body is to be put whose length is known: not more than its rest.
 
-        To claim a length costs little: the room is doubled as it is filled.
+        To claim a length costs little: there is a mebibyte of room at most beyond what has come.
         """
         rest, room = self.rest or 0, self._room
         if room is None:
-            room = self._room = bytearray(min(self.size + rest, _FIRST_BYTES))
+            room = bytearray(self.size + min(rest, len(_MORE)))
             room[: self.size] = self.body
-            self._chunks = [room]
-        if len(room) == self.size:
-            room += bytes(min(self.size, rest))
+            self._room, self._chunks = room, [room]
+        elif len(room) == self.size:
+            room += _MORE[:rest]
         return memoryview(room)[self.size :]
 
     def fill(self, size: int) -> None:
