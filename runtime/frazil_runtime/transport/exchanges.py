@@ -18,8 +18,8 @@ JSON: Final = (b"content-type", b"application/json")
 OK: Final = "OK"  # the outcome of what succeeded; any other is the name of a Code
 REST_BYTES: Final = 256 * 1024  # of a body that was answered before it had come whole
 SHORT_BYTES: Final = 64 * 1024  # of a body that is read without asking for room
-# Room for as much of a body as may come next, whatever its length is said to be: it is to be written
-# over. To append this is quicker than to have more made.
+# Room for as much of a body as may come next, whatever its length is said to be. It will be written
+# over; to append this is quicker than to have more made.
 _MORE: Final = memoryview(bytes(1024 * 1024))
 
 Headers = tuple[tuple[bytes, bytes], ...]
