@@ -16,6 +16,7 @@ from frazil_runtime.jobs import Result
 from frazil_runtime.statistics import Statistics
 
 Array = npt.NDArray[Any]
+Body = bytes | bytearray  # of a request; nobody writes to it
 
 
 @dataclass(slots=True)  # frozen, each would take a microsecond more

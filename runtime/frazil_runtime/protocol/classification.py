@@ -17,7 +17,7 @@ from frazil_runtime.protocol import documents, examples
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import malformed, read_document
 from frazil_runtime.protocol.values import nested
-from frazil_runtime.requests import Array, InferRequest
+from frazil_runtime.requests import Array, Body, InferRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Classify:
     count: int
 
 
-def decode(body: bytes, manifest: Manifest, method: Method) -> Classify:
+def decode(body: Body, manifest: Manifest, method: Method) -> Classify:
     """Read ``{"signature_name"?, "context"?: example, "examples": [example…]}``."""
     document, name = read_document(body, manifest)
     signature = examples.find(manifest, name, method)

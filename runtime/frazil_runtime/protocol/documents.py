@@ -10,6 +10,7 @@ import orjson
 
 from frazil_runtime.errors import invalid
 from frazil_runtime.protocol import numbers, regular
+from frazil_runtime.requests import Body
 
 MESSAGE: Final = 2048  # characters of an error's text: names in it may be the client's too
 
@@ -27,7 +28,7 @@ _KINDS: Final = {
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def parse(body: bytes) -> Any:
+def parse(body: Body) -> Any:
     """The value of a JSON document in UTF-8; NaN, Infinity and -Infinity are numbers.
 
     A whole number that fits no 64 bits becomes a float. A regular list of numbers may be an array
@@ -73,7 +74,7 @@ def kind(value: object) -> str:
     return _KINDS.get(type(value), "a list")  # lists of numbers have types of their own
 
 
-def _parse_with_tokens(body: bytes) -> Any:
+def _parse_with_tokens(body: Body) -> Any:
     """The standard library's parser knows the tokens, at a fifth of the speed."""
     try:
         value = json.loads(body.decode())

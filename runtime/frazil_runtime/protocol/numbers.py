@@ -19,6 +19,7 @@ import orjson
 
 from frazil_runtime.errors import invalid
 from frazil_runtime.protocol.regular import Numeric, parse_flat
+from frazil_runtime.requests import Body
 from frazil_runtime.validation import MAX_RANK
 
 LONG: Final = 512 * 1024  # bytes; what is shorter is parsed at once, in about a millisecond
@@ -68,13 +69,13 @@ class Numbers:
             raise invalid("JSON Parse error: a comma without a number in a long list of numbers")
 
 
-def parse(body: bytes) -> Any:
+def parse(body: Body) -> Any:
     """The value of a JSON document in which long lists of numbers are ``Numbers``.
 
     None where there are none, or the document is not as simple as that: it may yet be JSON.
     """
     found: list[Numbers] = []
-    skeleton: list[bytes] = []
+    skeleton: list[Body] = []
     done = 0
     for start, end in _spans(body):
         if shape := _shape(memoryview(body)[start:end]):
@@ -93,7 +94,7 @@ def parse(body: bytes) -> Any:
         return None
 
 
-def _spans(body: bytes) -> Iterator[tuple[int, int]]:
+def _spans(body: Body) -> Iterator[tuple[int, int]]:
     """From the first bracket to the last of each long stretch that has no quote in it.
 
     An object may end behind the list, as a tensor does behind its data: the stretch ends there.
@@ -112,7 +113,7 @@ def _spans(body: bytes) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
-def _find(body: bytes, what: bytes, start: int, end: int) -> int:
+def _find(body: Body, what: bytes, start: int, end: int) -> int:
     """Where ``what`` begins; ``end`` where it does not."""
     found = body.find(what, start, end)
     return end if found < 0 else found

@@ -21,7 +21,7 @@ from frazil_runtime.protocol.raw import from_raw, to_raw
 from frazil_runtime.protocol.tensors import from_flat
 from frazil_runtime.protocol.values import flat
 from frazil_runtime.request_signatures import or_images, sent_as
-from frazil_runtime.requests import Array, InferRequest
+from frazil_runtime.requests import Array, Body, InferRequest
 from frazil_runtime.validation import check_names, find_signature
 
 _BASE64: Final = {"content_type": contents.BASE64}
@@ -45,7 +45,7 @@ class Infer(NamedTuple):
     binary_default: bool
 
 
-def decode(body: bytes, manifest: Manifest, json_bytes: int | None = None) -> Infer:
+def decode(body: Body, manifest: Manifest, json_bytes: int | None = None) -> Infer:
     """Read ``{"id"?, "parameters"?, "inputs": [tensor…], "outputs"?: [{"name"}…]}``.
 
     The first ``json_bytes`` of the body are the document, the others binary data; None: it is all
@@ -89,14 +89,14 @@ def encode(
     return (b"".join((text, *chunks)), len(text)) if chunks else (text, None)
 
 
-def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, memoryview | None]:
+def _split(body: Body, json_bytes: int | None) -> tuple[Body, memoryview | None]:
     if json_bytes is None:
         return body, None
     if json_bytes > len(body):
         raise invalid(
             f"Inference-Header-Content-Length is {json_bytes}, but the body has {len(body)} bytes"
         )
-    return body[:json_bytes], memoryview(body)[json_bytes:]
+    return body[:json_bytes], memoryview(body).toreadonly()[json_bytes:]
 
 
 def _outputs(sent: list[Any], default: bool) -> dict[str, bool]:

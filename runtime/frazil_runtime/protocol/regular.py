@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from simdjson import Array, Object, Parser
 
+from frazil_runtime.requests import Body
+
 Numeric = npt.NDArray[np.int64 | np.uint64 | np.float64]
 
 LEAST: Final = 512  # bytes of a document from which on this is the quicker way
@@ -29,7 +31,7 @@ _ARRAYS: Final = {Array}
 _LOCAL: Final = threading.local()  # a parser keeps its memory from one document to the next
 
 
-def parse(body: bytes) -> dict[str, Any] | None:
+def parse(body: Body) -> dict[str, Any] | None:
     """The value of a document in which each long regular list of numbers is an array.
 
     Whole numbers are int64, or uint64 where they need it; if one has a fraction or an exponent, or
@@ -113,7 +115,7 @@ def _numbers(array: Any, first: object) -> Numeric:
     raise ValueError
 
 
-def _opens(body: bytes, lists: int) -> bool:
+def _opens(body: Body, lists: int) -> bool:
     """Whether so many lists begin in a document, or are written in its texts."""
     if lists > _FEW:  # quicker than body.count
         return lists == np.count_nonzero(np.frombuffer(body, np.uint8) == ord("["))

@@ -14,7 +14,7 @@ from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.protocol import documents
 from frazil_runtime.protocol.tensors import REGULAR, Regular, from_nested, is_b64, is_uri
 from frazil_runtime.protocol.values import nested, nested_rows
-from frazil_runtime.requests import Array, InferRequest
+from frazil_runtime.requests import Array, Body, InferRequest
 from frazil_runtime.validation import check_names, find_signature
 
 _BYTES_SUFFIX: Final = "_bytes"  # outputs so named are binary and travel as {"b64": …}
@@ -27,7 +27,7 @@ class Predict(NamedTuple):
     rows: bool
 
 
-def decode(body: bytes, manifest: Manifest) -> Predict:
+def decode(body: Body, manifest: Manifest) -> Predict:
     """Read ``{"signature_name"?, "instances": […]}`` or ``{"signature_name"?, "inputs": …}``."""
     document, name = read_document(body, manifest)
     signature = find_signature(manifest, name)
@@ -56,7 +56,7 @@ def encode(call: Predict, outputs: Mapping[str, Array]) -> bytes:
     return documents.write({"outputs": values if len(values) > 1 else next(iter(values.values()))})
 
 
-def read_document(body: bytes, manifest: Manifest) -> tuple[dict[str, Any], str]:
+def read_document(body: Body, manifest: Manifest) -> tuple[dict[str, Any], str]:
     """The object in ``body``, and which signature it calls: the default one unless it says."""
     document = documents.parse(body)
     if type(document) is not dict:

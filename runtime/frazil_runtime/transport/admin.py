@@ -9,6 +9,7 @@ from frazil_runtime.contract import LIVE_PATH, METRICS_PATH, POLICY_PATH, READY_
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import CONTENT_TYPE, Metrics
 from frazil_runtime.policies import Policies, is_authorized
+from frazil_runtime.requests import Body
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange, nothing
 from frazil_runtime.transport.limits import Limits
 
@@ -59,7 +60,7 @@ class AdminApp:
         authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")
         return is_authorized(authorization, self._token_file)
 
-    def _offer(self, body: bytes) -> Answer:
+    def _offer(self, body: Body) -> Answer:
         """Follow the policy that is sent, if its number is larger."""
         try:
             policy = Policy.from_json(body.decode())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
+
+SCRATCH_BYTES: Final = 256 * 1024  # as much as an event loop would read at once
 
 
 class Client(Protocol):
@@ -14,9 +16,13 @@ class Client(Protocol):
 
 
 class Clients:
-    """The connections of one server."""
+    """The connections of one server.
+
+    They read into ``scratch`` in turn: on one loop, each has used what it holds before the next.
+    """
 
     def __init__(self) -> None:
+        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._connections: set[Client] = set()
         self._none = asyncio.Event()
         self._stopping = False

@@ -1,4 +1,4 @@
-"""One connection of HTTP/1.1: bytes in, exchanges out, answers back in order.
+"""One connection of HTTP/1.1: exchanges have their turn, answers go back in order.
 
 It knows when to end, and waits for nobody.
 """
@@ -9,15 +9,12 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
-from httptools import HttpParserCallbackError, HttpParserError
-
-from frazil_runtime.errors import InferenceError, invalid
-from frazil_runtime.transport import heads
+from frazil_runtime.errors import InferenceError
 from frazil_runtime.transport.clients import Clients
 from frazil_runtime.transport.deadlines import Deadline
 from frazil_runtime.transport.exchanges import Answer, Begin, Exchange
 from frazil_runtime.transport.limits import Limits, too_slow
-from frazil_runtime.transport.parser import Parser
+from frazil_runtime.transport.receiving import Receiver
 from frazil_runtime.transport.terms import HEAD_BYTES, Terms
 from frazil_runtime.transport.wire import CONTINUE, head
 
@@ -40,7 +37,7 @@ class App(Protocol):
         """
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A client's requests, one after the other.
 
     Bounded are the time and size of a request's head, the time of its body, the time an answer may
@@ -52,17 +49,12 @@ class Connection(asyncio.Protocol):
     def __init__(
         self, app: App, terms: Terms, clients: Clients, loop: asyncio.AbstractEventLoop
     ) -> None:
-        self.parser = Parser(self)
-        self.url, self.headers = b"", list[tuple[bytes, bytes]]()
         self._app, self._terms, self._clients = app, terms, clients
         self._loop, self._deadline = loop, Deadline(loop)
         self._line = deque[Exchange]()  # in the order in which they are to be answered
-        self._coming: Exchange | None = None  # the last of them, until it is whole
-        self._in_head = False
-        self._overhead = 0  # bytes, since a head began or some of a body came
+        self.receiver = Receiver(app, clients.scratch, self._line, self._go_on)
         self._stopping = False  # the next answer is the last
         self._done = False  # the last answer has been sent
-        self._deaf = False  # nothing more is read
         self._waiting = False  # to be read on, until there is less to do
         self._stalled = False  # the client does not take what it is sent
         self._busy = False
@@ -76,7 +68,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell those who work for this client."""
-        self._deaf = self._done = True
+        self.receiver.deaf = self._done = True
         self._clients.discard(self)
         self._deadline.cancel()
         for exchange in self._line:
@@ -91,84 +83,40 @@ class Connection(asyncio.Protocol):
         self._stopping = True
         if self._line or self._done:
             return
-        if self._coming is None:
+        if self.receiver.coming is None:
             self._close()
         else:
             self._done = True  # it has been answered, and only has to be read to its end
 
     # What comes.
 
-    def data_received(self, data: bytes) -> None:
-        """Parse, answer what can be answered, and bound what has not come whole."""
-        if self._deaf:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what comes."""
+        return self.receiver.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Answer what can be answered, and bound what has not come whole."""
+        receiver = self.receiver
+        if receiver.deaf:
             return
-        self._overhead += len(data)
-        try:
-            self.parser.feed_data(data)
-        except HttpParserError as error:
-            self._refuse_garbage(error)
+        coming = receiver.coming
+        receiver.take(nbytes)
+        if coming is not None and coming.whole and not (self._line or receiver.deaf):
+            self._expect_more()  # it was answered before, and only had to be read
         self._go_on()
+        self._bound()
+
+    def _bound(self) -> None:
+        receiver = self.receiver
+        too_long = receiver.overhead > HEAD_BYTES
         if self._done:
-            if not self._deaf and (self._coming is None or self._overhead > HEAD_BYTES):
+            if not receiver.deaf and (receiver.coming is None or too_long):
                 self._close()
-        elif self._in_head or self._coming is not None:
-            if self._overhead > HEAD_BYTES:
+        elif receiver.in_head or receiver.coming is not None:
+            if too_long:
                 self.transport.abort()
-            elif not self._overhead and self._in_head and not self._line:
+            elif not receiver.overhead and receiver.in_head and not self._line:
                 self._expect_more()
-
-    def on_message_begin(self) -> None:
-        """A request's first byte."""
-        self._in_head = True
-        self._overhead = 0
-        self.url, self.headers = b"", []
-
-    def on_url(self, url: bytes) -> None:
-        """Some of the request's target."""
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One line of the head; what follows a body is of no use."""
-        if self._in_head:
-            self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        """The head of a request is whole."""
-        if self.parser.should_upgrade():
-            return
-        exchange = heads.read(self.parser, self.url, self.headers, self._app.limits, self._go_on)
-        self._in_head = False
-        self._line.append(exchange)
-        self._coming = exchange
-
-    def on_body(self, chunk: bytes) -> None:
-        """Some of the request's body."""
-        self._overhead = 0
-        if self._coming is not None:
-            self._coming.take(chunk)
-
-    def on_message_complete(self) -> None:
-        """A request is whole."""
-        exchange = self._coming
-        if exchange is not None and not self.parser.should_upgrade():
-            exchange.whole = True
-            self._coming = None
-            if not self._line:  # it was answered before, and this only had to be read
-                self._expect_more()
-
-    def _refuse_garbage(self, error: HttpParserError) -> None:
-        self._deaf = True
-        exchange = self._coming
-        if exchange is None:
-            exchange = Exchange("", "", {}, self._app.limits, self._go_on)
-            exchange.whole = True  # a body that is broken off is on its way, and is lingered for
-            self._line.append(exchange)
-        self._in_head, self._coming, exchange.keeps = False, None, False
-        cause = error.__context__ if isinstance(error, HttpParserCallbackError) else error
-        if isinstance(cause, HttpParserError):
-            exchange.refuse(invalid(f"what was sent cannot be read as HTTP/1.1: {cause}"))
-        else:
-            exchange.fail(cause or error)
 
     # What goes.
 
@@ -185,7 +133,7 @@ class Connection(asyncio.Protocol):
                 break
             self._send(first, first.answer)
         self._busy = False
-        self._wait(self._stalled or (len(self._line) > 1 and not self._deaf))
+        self._wait(self._stalled or (len(self._line) > 1 and not self.receiver.deaf))
 
     def _work_at(self, exchange: Exchange) -> None:
         try:
@@ -226,9 +174,9 @@ class Connection(asyncio.Protocol):
     def _expect_more(self) -> None:
         """Bound the time until the next request, of its head, or of what nobody wants any more."""
         terms = self._terms
-        if self._done or self._coming is not None:
+        if self._done or self.receiver.coming is not None:
             self._deadline.set(self._app.limits.linger_seconds, self._close)
-        elif self._in_head:
+        elif self.receiver.in_head:
             self._deadline.set(terms.head_seconds, self.transport.abort)
         else:
             self._deadline.set(terms.keep_alive_seconds, self._close)
@@ -250,7 +198,7 @@ class Connection(asyncio.Protocol):
     def _end(self) -> None:
         """Close, but not over what has not been read: that would take the answers along."""
         if self._line:
-            self._deaf = True
+            self.receiver.deaf = True
         else:
             self._close()
 
@@ -262,7 +210,7 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close once everything has been taken."""
-        self._deaf = self._done = True
+        self.receiver.deaf = self._done = True
         self.transport.close()
         self._expect_taking()
 

@@ -7,6 +7,7 @@ import zlib
 from typing import Final
 
 from frazil_runtime.errors import Code, InferenceError, invalid
+from frazil_runtime.requests import Body
 from frazil_runtime.transport.limits import too_large
 
 IDENTITY: Final = ""  # the encoding of what is not compressed
@@ -42,7 +43,7 @@ def of_answer(accept_encoding: bytes) -> str:
     return best
 
 
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
+def inflate(body: Body, encoding: str, limit: int) -> bytes:
     """What was compressed. Stops where it is more than ``limit`` bytes, and holds no more of it.
 
     PAYLOAD_TOO_LARGE then; INVALID_ARGUMENT where it is damaged, incomplete, or followed by more.
@@ -72,7 +73,7 @@ def deflate(body: bytes, encoding: str) -> bytes:
     return zlib.compress(body, _LEVEL)
 
 
-def _window(body: bytes, encoding: str) -> int:
+def _window(body: Body, encoding: str) -> int:
     """How zlib is to read it: "deflate" is zlib's format, but some send it without its head."""
     if encoding == "gzip":
         return _GZIP

@@ -11,12 +11,16 @@ from typing import Any, Final, NamedTuple, Protocol
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.logs import log
 from frazil_runtime.protocol import documents
+from frazil_runtime.requests import Body
 from frazil_runtime.transport.limits import Limits, too_large
 
 JSON: Final = (b"content-type", b"application/json")
 OK: Final = "OK"  # the outcome of what succeeded; any other is the name of a Code
 REST_BYTES: Final = 256 * 1024  # of a body that was answered before it had come whole
 SHORT_BYTES: Final = 64 * 1024  # of a body that is read without asking for room
+# Room for as much of a body as may come next, whatever its length is said to be. It will be written
+# over; to append this is quicker than to have more made.
+_MORE: Final = memoryview(bytes(1024 * 1024))
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -59,7 +63,7 @@ class Exchange:
     __slots__ = (
         *("answer", "begin", "begun", "ended", "expects", "further", "grown", "headers", "keeps"),
         *("leave", "length", "limits", "method", "path", "size", "started", "whole"),
-        *("_chunks", "_ready"),
+        *("_chunks", "_ready", "_room"),
     )
 
     def __init__(
@@ -84,12 +88,13 @@ class Exchange:
         self.leave: Callable[[], object] | None = None
         self.ended: Callable[[str], object] | None = None
         self.grown: Callable[[int], object] | None = None
-        self._chunks: list[bytes] = []
+        self._chunks: list[Body] = []
+        self._room: bytearray | None = None
         self._ready = ready
 
     @property
-    def body(self) -> bytes:
-        """What has come of it."""
+    def body(self) -> Body:
+        """All of it, once it is whole; nobody writes to it then."""
         if len(self._chunks) > 1:
             self._chunks = [b"".join(self._chunks)]
         return self._chunks[0] if self._chunks else b""
@@ -102,16 +107,36 @@ class Exchange:
         """
         if self.whole:
             return True
-        return (
-            not self.expects and self.length is not None and self.length - self.size <= REST_BYTES
-        )
+        return not self.expects and self.rest is not None and self.rest <= REST_BYTES
+
+    @property
+    def rest(self) -> int | None:
+        """Bytes of the body that are still to come; None where it comes in chunks."""
+        return None if self.length is None else self.length - self.size
 
     def take(self, chunk: bytes) -> None:
         """Some more of the body; what comes after an answer is thrown away."""
-        if self.answer is not None:
-            return
         self.size += len(chunk)
-        self._chunks.append(chunk)
+        if self.answer is None:
+            self._chunks.append(chunk)
+
+    def room(self) -> memoryview:
+        """Where more of a body is to be put whose length is known: not more than its rest.
+
+        To claim a length costs little: there is a mebibyte of room at most beyond what has come.
+        """
+        rest, room = self.rest or 0, self._room
+        if room is None:
+            room = bytearray(self.size + min(rest, len(_MORE)))
+            room[: self.size] = self.body
+            self._room, self._chunks = room, [room]
+        elif len(room) == self.size:
+            room += _MORE[:rest]
+        return memoryview(room)[self.size :]
+
+    def fill(self, size: int) -> None:
+        """So many bytes have been put there; after an answer it does not matter where."""
+        self.size += size
 
     def check_size(self) -> None:
         """PAYLOAD_TOO_LARGE where the body is, or is going to be, longer than it may be; or what
@@ -154,7 +179,7 @@ class Exchange:
         # Nothing that refers to this is referred to any more: requests are no garbage to be found.
         ended, self.ended, self.leave, self.begin = self.ended, None, None, None
         self.grown = None
-        self._chunks = []
+        self._chunks, self._room = [], None
         if ended is not None:
             ended(outcome)
 

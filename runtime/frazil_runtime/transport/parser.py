@@ -23,24 +23,24 @@ class Parser(HttpRequestParser):
     are to do nothing.
     """
 
-    def __init__(self, connection: Hears) -> None:
-        self._connection = connection
-        self._begin()
+    def __init__(self, receiver: Hears) -> None:
+        self._receiver = receiver
+        self.restart()
 
-    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # all that it is given
+    def feed_data(self, data: memoryview) -> None:  # type: ignore[override]  # all that it is given
         """Parse what has come. HttpParserError where it is no HTTP, or asks for a tunnel."""
-        rest = memoryview(data)
-        while rest:
+        while data:
             try:
-                super().feed_data(rest)
+                super().feed_data(data)
                 return
             except HttpParserUpgrade as upgrade:
-                head, rest = self._head(), rest[upgrade.args[0] :]
-            self._begin()
+                head, data = self._head(), data[upgrade.args[0] :]
+            self.restart()
             super().feed_data(head)
 
-    def _begin(self) -> None:
-        super().__init__(self._connection)
+    def restart(self) -> None:
+        """Expect a request, whatever there was."""
+        super().__init__(self._receiver)
         # What follows a connection's last request is ignored, and no error.
         self.set_dangerous_leniencies(lenient_data_after_close=True)
 
@@ -49,8 +49,8 @@ class Parser(HttpRequestParser):
         if self.get_method() == b"CONNECT":
             raise HttpParserError("CONNECT asks for a tunnel")
         version = self.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (self.get_method(), self._connection.url, version)]
+        lines = [b"%s %s HTTP/%s" % (self.get_method(), self._receiver.url, version)]
         lines += [
-            b"%s: %s" % header for header in self._connection.headers if header[0] != b"upgrade"
+            b"%s: %s" % header for header in self._receiver.headers if header[0] != b"upgrade"
         ]
         return b"\r\n".join((*lines, b"", b""))

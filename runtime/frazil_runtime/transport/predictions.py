@@ -15,7 +15,7 @@ from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
 from frazil_runtime.protocol import numbers
-from frazil_runtime.requests import Array, InferRequest, InferResponse
+from frazil_runtime.requests import Array, Body, InferRequest, InferResponse
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
@@ -53,7 +53,7 @@ class Codec(Generic[C]):
     """
 
     protocol: str
-    decode: Callable[[bytes, int | None], C]
+    decode: Callable[[Body, int | None], C]
     encode: Callable[[C, Mapping[str, Array]], tuple[bytes, int | None]]
     binary: bool = False
 
@@ -207,7 +207,7 @@ class Prediction(Generic[C]):
         return Answer(answer.status, body, (*answer.headers, encoding))
 
 
-def _inflated(codec: Codec[C], body: bytes, asked: Options, limit: int) -> C:
+def _inflated(codec: Codec[C], body: Body, asked: Options, limit: int) -> C:
     return codec.decode(encodings.inflate(body, asked.body, limit), asked.json_bytes)
 
 

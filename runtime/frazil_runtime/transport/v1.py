@@ -14,7 +14,7 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
-from frazil_runtime.requests import Array
+from frazil_runtime.requests import Array, Body
 from frazil_runtime.transport.exchanges import Answer, Exchange, Handler, Methods, Plain, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 
@@ -101,7 +101,7 @@ def miss(models: Models, exchange: Exchange) -> InferenceError:
 
 
 def _predict(manifest: Manifest) -> Codec[Predict]:
-    def decode(body: bytes, _: int | None) -> Predict:
+    def decode(body: Body, _: int | None) -> Predict:
         return tf_serving.decode(body, manifest)
 
     def encode(call: Predict, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
@@ -111,7 +111,7 @@ def _predict(manifest: Manifest) -> Codec[Predict]:
 
 
 def _of(manifest: Manifest, method: Method) -> Codec[Classify]:
-    def decode(body: bytes, _: int | None) -> Classify:
+    def decode(body: Body, _: int | None) -> Classify:
         return classification.decode(body, manifest, method)
 
     def encode(call: Classify, outputs: Mapping[str, Array]) -> tuple[bytes, None]:

@@ -12,6 +12,7 @@ from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
+from frazil_runtime.requests import Body
 from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, Short, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 
@@ -117,7 +118,7 @@ def _miss(models: Models, model: str, version: str | None) -> str:
     return f"Model {model} has the paths /infer, /ready, /config, /stats and none behind its name."
 
 
-def _decode(served: Served, body: bytes, json_bytes: int | None) -> open_inference.Infer:
+def _decode(served: Served, body: Body, json_bytes: int | None) -> open_inference.Infer:
     return open_inference.decode(body, served.info.manifest, json_bytes)
 
 
@@ -127,7 +128,7 @@ def _takes_strings(manifest: Manifest) -> bool:
     return any(tensor.dtype == "string" for tensor in inputs)
 
 
-def _only_ready(body: bytes) -> bool:
+def _only_ready(body: Body) -> bool:
     """Read ``{"ready"?: true}``; nothing at all is as good as ``{}``."""
     record: Any = documents.parse(body) if body else {}
     only_ready = record.get("ready", False) if type(record) is dict else None

@@ -14,6 +14,7 @@ from fakes.models import manifest, tensor
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import open_inference
 from frazil_runtime.protocol.open_inference import Infer
+from frazil_runtime.requests import Body
 
 Array = npt.NDArray[Any]
 
@@ -43,6 +44,13 @@ def test_an_input_is_a_view_of_the_body() -> None:
     array = decode([x()], HALF).request.inputs["x"]
     assert (array.dtype, array.tolist()) == (np.float32, [[1, 2]])
     assert not array.flags.owndata
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_nobody_writes_to_the_body_through_an_input(kind: type[Body]) -> None:
+    head = json.dumps({"inputs": [x()]}).encode()
+    call = open_inference.decode(kind(head + HALF), ONE, len(head))
+    assert not call.request.inputs["x"].flags.writeable
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.protocol import documents
+from frazil_runtime.requests import Body
 
 REFUSED = {
     "an empty body is refused in TensorFlow Serving's words": (
@@ -45,10 +46,11 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
 @pytest.mark.parametrize(("body", "text"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused(body: bytes, text: str) -> None:
+def test_what_is_refused(body: bytes, text: str, kind: type[Body]) -> None:
     with pytest.raises(InferenceError, match=text) as raised:
-        documents.parse(body)
+        documents.parse(kind(body))
     assert raised.value.code is Code.INVALID_ARGUMENT
 
 
@@ -61,9 +63,10 @@ READ = {
 }
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
 @pytest.mark.parametrize(("body", "value"), READ.values(), ids=READ)
-def test_what_is_read(body: bytes, value: object) -> None:
-    read = documents.parse(body)
+def test_what_is_read(body: bytes, value: object, kind: type[Body]) -> None:
+    read = documents.parse(kind(body))
     assert read == value
     assert list(map(type, read)) == list(map(type, value))  # type: ignore[call-overload]
 

@@ -16,6 +16,7 @@ from frazil_runtime.errors import InferenceError
 from frazil_runtime.protocol import documents, numbers, tf_serving
 from frazil_runtime.protocol.numbers import LONG, Numbers
 from frazil_runtime.protocol.tensors import from_nested
+from frazil_runtime.requests import Body
 
 FLAT = ",".join(["1.5"] * 100_000)
 ROWS = ",".join(["[1, 2, 3]"] * 20_000)
@@ -62,9 +63,12 @@ DOCUMENTS: dict[str, tuple[bytes, int]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
 @pytest.mark.parametrize(("body", "count"), DOCUMENTS.values(), ids=DOCUMENTS)
-def test_the_documents_of_both_protocols_are_read_in_pieces(body: bytes, count: int) -> None:
-    assert len(list(_lists(numbers.parse(body)))) == count
+def test_the_documents_of_both_protocols_are_read_in_pieces(
+    body: bytes, count: int, kind: type[Body]
+) -> None:
+    assert len(list(_lists(numbers.parse(kind(body))))) == count
 
 
 def _lists(value: Any) -> Iterator[Numbers]:

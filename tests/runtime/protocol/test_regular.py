@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.protocol import documents, regular, tf_serving
 from frazil_runtime.protocol.tensors import from_nested
+from frazil_runtime.requests import Body
 
 MANY = 100  # numbers: enough for an array
 
@@ -62,9 +63,10 @@ SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
 @pytest.mark.parametrize(("text", "shape"), SHAPES.values(), ids=SHAPES)
-def test_the_shape_of_an_array(text: str, shape: tuple[int, ...]) -> None:
-    document = regular.parse(b'{"x": [{"y": %s}]}' % text.encode())
+def test_the_shape_of_an_array(text: str, shape: tuple[int, ...], kind: type[Body]) -> None:
+    document = regular.parse(kind(b'{"x": [{"y": %s}]}' % text.encode()))
     assert document is not None
     assert document["x"][0]["y"].shape == shape
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from fakes.connections import App, Peer, parsed
 
-from frazil_runtime.transport import connections
+from frazil_runtime.transport import receiving
 from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.terms import lifetime
 
@@ -254,7 +254,7 @@ def test_a_bug_is_answered_and_logged(peer: Peer, caplog: pytest.LogCaptureFixtu
 def test_a_bug_of_the_parsers_callbacks_is_no_fault_of_the_client(
     peer: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(connections.heads, "read", lambda *_: 1 // 0)
+    monkeypatch.setattr(receiving.heads, "read", lambda *_: 1 // 0)
     peer.send(get("/now"))
     assert peer.statuses == [500]
     assert "ZeroDivisionError" in caplog.text

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.requests import Body
 from frazil_runtime.transport import encodings
 
 BODY = b'{"instances": [[1, 2]]}' * 1000
@@ -24,9 +25,10 @@ READ: dict[str, tuple[str, bytes]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
 @pytest.mark.parametrize(("encoding", "body"), READ.values(), ids=READ)
-def test_what_is_read(encoding: str, body: bytes) -> None:
-    assert encodings.inflate(body, encoding, len(BODY)) == BODY
+def test_what_is_read(encoding: str, body: bytes, kind: type[Body]) -> None:
+    assert encodings.inflate(kind(body), encoding, len(BODY)) == BODY
 
 
 REFUSED: dict[str, tuple[str, bytes, str]] = {

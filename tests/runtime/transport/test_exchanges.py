@@ -60,6 +60,17 @@ def test_a_body_is_put_together() -> None:
     assert (exchange.body, exchange.body, exchange.size) == (b"abc", b"abc", 3)
 
 
+def test_the_rest_of_a_body_of_a_known_length_is_put_where_it_is_kept() -> None:
+    exchange = Seen(content_length="6").exchange
+    exchange.take(b"ab")
+    for piece in (b"cd", b"ef"):
+        room = exchange.room()
+        assert len(room) == exchange.rest
+        room[: len(piece)] = piece
+        exchange.fill(len(piece))
+    assert (exchange.body, exchange.size, exchange.rest) == (b"abcdef", 6, 0)
+
+
 SIZES: dict[str, tuple[dict[str, str], bytes, bool]] = {
     "exactly the limit": ({"content_length": "3"}, b"abc", False),
     "a claim over the limit": ({"content_length": "4"}, b"", True),
@@ -96,6 +107,14 @@ def test_an_answered_body_is_kept_no_longer() -> None:
     exchange.respond(YES)
     exchange.take(b"def")
     assert exchange.body == b""
+
+
+def test_an_answered_body_has_no_room_any_more() -> None:
+    exchange = Seen(content_length="6").exchange
+    exchange.room()[:3] = b"abc"
+    exchange.fill(3)
+    exchange.respond(YES)
+    assert (exchange.body, exchange.rest) == (b"", 3)
 
 
 def test_a_refusal_is_an_answer_with_the_errors_name() -> None:
