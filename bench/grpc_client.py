@@ -1,8 +1,8 @@
 """A plain gRPC client of one model, for the load: one channel, and nothing asked twice.
 
 Stock clients repeat what the server says it has not begun, and what has not left them when their
-connection ends ("transparent retries"), and that would be fair; these do not even that, so that each
-request that meets a connection's end is seen.
+connection ends ("transparent retries"), and that would be fair; these do not even that, so that
+each request that meets a connection's end is seen.
 """
 
 from __future__ import annotations
