@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from frazil_runtime import dtypes
+from frazil_runtime import dtypes, takers
 from frazil_runtime.contract import Policy
 from frazil_runtime.errors import ArtifactError, Code, InferenceError, invalid
 from frazil_runtime.fetch import Budget, Fetched, FetchError, open_fetcher
@@ -225,24 +225,10 @@ def open_inputs(
     ``environ`` has the pod's own AWS_*. ArtifactError where ``allow`` or the manifest names an
     input that cannot be what it says.
     """
-    _check_allow(manifest, allow)
+    for name, why in takers.misfits(manifest, allow).items():
+        raise ArtifactError(f"--allow {name}: {why}")
     cache, fetcher = InputCache(cache_bytes, manifest.digest), open_fetcher(environ)
     return Inputs(Preprocessor(directory, manifest), fetcher, allow, cache, threads=threads)
-
-
-def takers(manifest: Manifest) -> set[str]:
-    """The inputs that take bytes, and so URIs: strings, and what is made of images."""
-    tensors = [tensor for s in manifest.signatures.values() for tensor in s.inputs]
-    return {tensor.name for tensor in tensors if tensor.dtype == "string"} | manifest.images.keys()
-
-
-def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
-    for name in allow:
-        if name not in (known := takers(manifest)):
-            raise ArtifactError(
-                f"--allow {name}: URIs stand for images or strings, which the inputs "
-                f"{', '.join(sorted(known)) or '(none of this model)'} take"
-            )
 
 
 def _readable(name: str, prefixes: Iterable[str]) -> Allowed:

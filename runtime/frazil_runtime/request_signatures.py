@@ -67,6 +67,14 @@ def as_requested(manifest: Manifest) -> Manifest:
     return replace(manifest, signatures=signatures)
 
 
+def dtypes_as_requested(manifest: Manifest) -> dict[str, str]:
+    """The dtype of each input by its name, in whichever signature; ``string`` where in any, and so
+    of each that takes images: URIs may stand for those."""
+    tensors = [t for s in as_requested(manifest).signatures.values() for t in s.inputs]
+    found = {tensor.name: tensor.dtype for tensor in tensors}
+    return found | {tensor.name: "string" for tensor in tensors if tensor.dtype == "string"}
+
+
 def _image_input(tensor: Tensor) -> ImageInput:
     rows = tensor.shape[0] if tensor.shape else -1
     minimum = tensor.minimum[:1] if tensor.minimum else None
