@@ -46,7 +46,7 @@ class Dispatcher:
         self._workers = Workers(slots)
         self._execution = Execution(endless_seconds, clock, self._resume)
         self._execute = self._execution.execute
-        self._delivery = Delivery(self._end, self._again)
+        self._delivery = Delivery(self._end, self._again, clock)
         self._delay = batching.max_delay_milliseconds / 1000
         self._clock = clock
         self._loop = asyncio.get_running_loop()
