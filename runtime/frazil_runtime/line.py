@@ -115,7 +115,7 @@ class Line:
     def _waits_for_company(self, piece: Piece) -> bool:
         if not piece.job.batchable or piece.again:
             return False
-        together = self._scheduler.together(piece.group)
+        together = list(self._scheduler.together(piece.group))
         due, now = min(each.arrived for each in together) + self._delay, self._clock()
         if now >= due or sum(each.rows for each in together) >= piece.job.cost.best:
             return False

@@ -171,8 +171,20 @@ async def test_a_batch_may_wait_for_company_but_not_beyond_its_time() -> None:
     assert session.seen == []
     tasks += start(model, *(request(value) for value in range(2, 9)))
     await asyncio.gather(*tasks)
-    assert [len(rows) for rows in session.seen] == [8], "a full batch goes at once"
+    assert [len(rows) for rows in session.seen] == [8]
     assert (await model.infer(request(9))).outputs["double"].tolist() == [18]
+    engine.close()
+
+
+async def test_a_full_batch_waits_for_nobody() -> None:
+    engine = Engine(1, Batching(8, max_delay_milliseconds=1), POLICY, clock=lambda: 0.0)
+    session = FakeSession()
+    model = engine.host("m", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(engine.sizes, 0.001))
+    tasks = start(model, *(request(value) for value in range(8)))
+    async with asyncio.timeout(10):  # by the engine's clock no time ever passes
+        await asyncio.gather(*tasks)
+    assert session.seen == [[*range(8)]]
     engine.close()
 
 
