@@ -25,6 +25,7 @@ STABLE: Final = "frazil.dev/stable"  # on the Service: who is stable while the s
 TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never completed a rollout
 REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON
 CHECKPOINT: Final = "frazil.dev/checkpoint"  # on a ControllerRevision: the URI last frozen to it
+INPUTS: Final = "frazil.dev/inputs"  # on a ControllerRevision: dtypes of its inputs, as JSON
 SETBACKS: Final = "frazil.dev/setbacks"  # on a freeze Job: how those before it failed, as JSON
 
 # Annotations the user writes on the model. Any new value acts once; each ControllerRevision

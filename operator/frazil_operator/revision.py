@@ -30,7 +30,7 @@ class Artifact:
     """What freezing made: ``name`` is ``sha256-<hex>``, ``checkpoint`` the URI it was made from.
 
     ``checkpoint_digest`` is over the source's files, sizes are bytes, ``reused`` says that the
-    index already knew it.
+    index already knew it, ``inputs`` is FreezeResult's.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Artifact:
     checkpoint_bytes: int = 0
     artifact_bytes: int = 0
     reused: bool = False
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ class Revision:
         metadata, data = body["metadata"], body["data"]
         annotations = metadata.get("annotations", {})
         verdict = annotations.get(names.REJECTED)
-        artifact = Artifact(**data["artifact"])
+        inputs = json.loads(annotations.get(names.INPUTS, "{}"))
+        artifact = Artifact(**data["artifact"], inputs=inputs)
         return cls(
             name=names.revision_of(metadata["name"]),
             number=body["revision"],
@@ -91,16 +93,20 @@ class Revision:
     @property
     def data(self) -> dict[str, Any]:
         """What never changes, for the ControllerRevision's ``data``."""
-        return {"template": self.template, "artifact": asdict(self.artifact)}
+        artifact = asdict(self.artifact)
+        del artifact["inputs"]  # younger than the first ControllerRevisions, so not of their data
+        return {"template": self.template, "artifact": artifact}
 
     @property
     def annotations(self) -> dict[str, str]:
-        """What does change, for the ControllerRevision's annotations."""
+        """What does change or may be missing, for the ControllerRevision's annotations."""
         verdict = json.dumps(asdict(self.verdict), sort_keys=True) if self.verdict else ""
+        inputs = json.dumps(self.artifact.inputs, sort_keys=True) if self.artifact.inputs else ""
         written = {
             **self.wishes,
             names.FREEZE: self.freeze,
             names.CHECKPOINT: self.checkpoint,
+            names.INPUTS: inputs,
             names.TRIAL: self.trial_since,
             names.REJECTED: verdict,
         }

@@ -13,6 +13,7 @@ from frazil_operator import names
 from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
 from frazil_operator.observed import Object, Observed
 from frazil_operator.plan.decision import Decision
+from frazil_operator.plan.inputs import misfit
 from frazil_runtime.contract import Exit
 
 
@@ -68,7 +69,7 @@ def _verdict(check: Check) -> dict[str, Check]:
 
 def _ready(decision: Decision) -> Check:
     """The first that applies. Its reason is the STATUS that `kubectl get` shows."""
-    for check in (_not_frozen, _is_rejected, _is_stalled, _is_rolling, _is_parked):
+    for check in (_not_frozen, _is_rejected, _is_stalled, _misfits, _is_rolling, _is_parked):
         if (found := check(decision)) is not None:
             return found
     ready, size = _target_ready(decision), decision.scene.size
@@ -102,6 +103,12 @@ def _is_stalled(decision: Decision) -> Check | None:
     if decision.fault is None or (_alone(decision) and _proven(decision)):
         return None
     return Check("False", decision.fault.reason, decision.fault.message)
+
+
+def _misfits(decision: Decision) -> Check | None:
+    """A spec that says something of an input that there is not. What serves is not touched."""
+    said = misfit(decision.model, decision.target.artifact.inputs) if decision.target else ""
+    return Check("False", Exit.INVALID_REQUEST.reason, said) if said else None
 
 
 def _is_rolling(decision: Decision) -> Check | None:

@@ -16,14 +16,14 @@ from typing import Any, Final, TypeVar
 
 import uvloop
 
-from frazil_runtime import cgroup, contract, warmup
+from frazil_runtime import cgroup, contract, takers, warmup
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.budgets import Budgets
 from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
 from frazil_runtime.errors import ArtifactError
-from frazil_runtime.inputs import Inputs, open_inputs, takers
+from frazil_runtime.inputs import Inputs, open_inputs
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
 from frazil_runtime.logs import log, process_age
@@ -170,7 +170,7 @@ def _inputs(engine: Engine, loaded: Loaded, settings: Settings) -> Inputs | None
         name: Allowed.parse(prefixes)
         for name, prefixes in settings.allow.get(loaded.model.name, {}).items()
     }
-    if not (takers(loaded.manifest) or allow):
+    if not (takers.takers(loaded.manifest) or allow):
         return None
     return open_inputs(
         *(loaded.directory, loaded.manifest, allow, os.environ),
@@ -192,6 +192,7 @@ async def _host(
     loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
     lifecycle.enter(State.WARMING)
     inputs = _inputs(engine, loaded, settings)
+    policies.add(partial(takers.warn, loaded.manifest))
     if inputs is not None:
         rooms.push_async_callback(inputs.close)
         policies.add(inputs.follow)

@@ -48,6 +48,14 @@ def told(error: Exception) -> InferenceError:
     return InferenceError(Code.INTERNAL, "internal error: see the log")
 
 
+def kind(error: Exception) -> str:
+    """What the log is told of it: one of a few, and no text, which may repeat what was sent."""
+    name = type(error).__name__
+    if isinstance(error, TensorFlowError):
+        return f"{name} {CODES.get(error.code, Code.INTERNAL).name}"
+    return name
+
+
 def endless(seconds: float) -> InferenceError:
     """What the client is told whose request alone did not end."""
     return InferenceError(

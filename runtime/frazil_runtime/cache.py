@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from blake3 import blake3
 
+from frazil_runtime import texts
 from frazil_runtime.lru import ByteLRU
 
 Array = npt.NDArray[Any]
@@ -62,14 +63,16 @@ def scope_of(
 def key_of(scope: bytes, epoch: int, inputs: Sequence[Array]) -> bytes:
     """BLAKE3 over the scope, the epoch, and each input's bytes.
 
-    The scope says how many bytes each input has, but for strings: they say so themselves.
+    The scope says how many bytes each input has, but for strings: they say so themselves, after the
+    scope has said how many there are.
     """
     hasher = blake3(b"%d;%s" % (epoch, scope))
     for array in inputs:
         if array.dtype == object:
-            texts = array.ravel().tolist()
-            hasher.update(",".join([str(len(text)) for text in texts]).encode())
-            hasher.update(b";" + b"".join(texts))
+            for some in texts.slices(array):
+                hasher.update("".join([f"{len(text)}," for text in some]).encode())
+            for some in texts.slices(array):
+                hasher.update(b"".join(some))
         else:
             hasher.update(_bytes(array))
     return hasher.digest()
@@ -85,7 +88,8 @@ def _bytes(array: Array) -> memoryview:
 def size_of(array: Array) -> int:
     """Bytes in memory; of strings, with what Python adds to each."""
     if array.dtype == object:
-        return array.nbytes + sum(len(text) + _OBJECT_OVERHEAD for text in array.ravel().tolist())
+        added = (sum(map(len, some)) + _OBJECT_OVERHEAD * len(some) for some in texts.slices(array))
+        return array.nbytes + sum(added)
     return array.nbytes
 
 

@@ -106,7 +106,9 @@ class FreezeResult:
     """What the publish container says of its work, or the failed container of its failure.
 
     ``artifact`` is ``sha256-<hex>``; ``checkpoint`` is ``sha256:<hex>`` over the source's files;
-    sizes are bytes. Exactly one of ``artifact`` and ``reason`` is set.
+    sizes are bytes. Exactly one of ``artifact`` and ``reason`` is set. ``inputs`` has the dtypes of
+    the artifact's inputs by name, as clients see them, so ``string`` where an input takes images;
+    empty where nobody knows.
     """
 
     artifact: str = ""
@@ -114,12 +116,16 @@ class FreezeResult:
     checkpoint_bytes: int = 0
     artifact_bytes: int = 0
     reused: bool = False  # found in the index: nothing was converted
+    inputs: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     message: str = ""
 
     def to_json(self) -> str:
-        """One line below ``TERMINATION_LIMIT`` bytes; a long message is cut in the middle."""
+        """One line below ``TERMINATION_LIMIT`` bytes; a long message is cut in the middle, and
+        inputs that are too many are left out."""
         record = {key: value for key, value in asdict(self).items() if value}
+        if _json_bytes(record | {"message": ""}) > TERMINATION_LIMIT:
+            record.pop("inputs", None)
         # A path's name may be none that UTF-8 can write.
         message = self.message.encode(errors="replace").decode()
         room = TERMINATION_LIMIT - _json_bytes(record | {"message": ""})
@@ -144,7 +150,8 @@ class FreezeResult:
         if not isinstance(record, dict) or not ({"artifact", "reason"} & record.keys()):
             return None
         known: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
-        if not all(_fits(known[f.name], f.default) for f in fields(cls) if f.name in known):
+        nothing = asdict(cls())
+        if not all(_fits(value, nothing[name]) for name, value in known.items()):
             return None
         result = cls(**known)
         return result if not result.reason or is_reason(result.reason) else None
@@ -159,6 +166,9 @@ def _fits(value: object, default: object) -> bool:
     """Whether a value from JSON is of the default's type, and can be written down again."""
     if isinstance(value, str):
         return isinstance(default, str) and not re.search("[\ud800-\udfff]", value)
+    if isinstance(value, dict):
+        texts = (*value, *value.values())
+        return isinstance(default, dict) and all(_fits(text, "") for text in texts)
     if type(value) is int:
         return type(default) is int and 0 <= value < 2**63
     return type(value) is type(default)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from frazil_runtime import batcher
-from frazil_runtime.blame import Blame, blame, endless, told
+from frazil_runtime.blame import Blame, blame, endless, kind, told
 from frazil_runtime.jobs import Array, Job, Part, Result, Run
 from frazil_runtime.logs import log
+from frazil_runtime.repeats import Repeats
 
 
 class Again(Protocol):
@@ -21,8 +22,11 @@ class Again(Protocol):
 class Delivery:
     """Gives jobs their results with ``end``, and puts some rows of them back with ``again``."""
 
-    def __init__(self, end: Callable[[Job, Result], object], again: Again) -> None:
-        self._end, self._again = end, again
+    def __init__(
+        self, end: Callable[[Job, Result], object], again: Again, clock: Callable[[], float]
+    ) -> None:
+        self._end, self._again, self._clock = end, again, clock
+        self._failures = Repeats()
 
     def give(self, run: Run, outputs: list[Array]) -> None:
         """Give each job its rows; one that has them all is done."""
@@ -58,9 +62,16 @@ class Delivery:
             self._again(run.parts[:middle], again=True)
             self._again(run.parts[middle:], again=True)
         else:
-            log.warning("a run of %s failed: %s", run.hosted.name, type(error).__name__)
+            self._log(f"a run of {run.hosted.name} failed: {kind(error)}")
             for part in run.parts:
                 self._end(part.job, told(error))
+
+    def _log(self, line: str) -> None:
+        """Clients can make a model fail as often as they ask: that must not fill the log."""
+        untold = self._failures.count(line, self._clock())
+        if untold is not None:
+            more = f", and {untold} times more since this was last told" if untold else ""
+            log.warning("%s%s", line, more)
 
     def _collect(self, job: Job, part: Part, rows: list[Array]) -> None:
         """Some rows of a job that is run in several parts."""

@@ -1,4 +1,4 @@
-"""Requests in, runs out: what waits is put together, run on a free slot, and given back.
+"""Requests in, runs out: what waits is run as soon as there is a slot, and given back.
 
 All of it happens on the event loop, but for the runs themselves.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from frazil_runtime.delivery import Delivery
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.execution import ENDLESS_SECONDS, Execution
 from frazil_runtime.jobs import Hosted, Job, Outcome, Part, Piece, Result, Run
+from frazil_runtime.line import Line
 from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Workers
@@ -46,16 +47,14 @@ class Dispatcher:
         self._workers = Workers(slots)
         self._execution = Execution(endless_seconds, clock, self._resume)
         self._execute = self._execution.execute
-        self._delivery = Delivery(self._end, self._again)
         self._delay = batching.max_delay_milliseconds / 1000
+        self._line = Line(self.scheduler, self._delay, clock, self._schedule_in)
+        self._delivery = Delivery(self._end, self._line.put_back, clock)
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._turn_due = False
-        self._wake_at = 0.0
         self._runs: set[Run] = set()
         self._fresh: list[Job] = []  # that wait in no line, but for this turn
-        self._quick = 0  # pieces that wait and need no slot
-        self._groups = 0
         self._seconds = 0.0  # of session time so far,
         self._seconds_again = 0.0  # and of what was run again
 
@@ -94,7 +93,7 @@ class Dispatcher:
         if not self.scheduler:
             self._pace.begin(job.arrived)
             self.scheduler.rate = self._pace.rate
-        piece = self._piece(job, 0, job.rows, self._group(job))
+        piece = self._line.piece(job, 0, job.rows)
         for leaving in self.scheduler.admit(piece, self.running):
             if leaving is piece:
                 self._end(job, self.refusal())
@@ -145,6 +144,9 @@ class Dispatcher:
             self._turn_due = True
             self._loop.call_soon(self._turn)
 
+    def _schedule_in(self, seconds: float) -> None:
+        self._loop.call_later(seconds, self._schedule)
+
     def _turn(self) -> None:
         self._turn_due = False
         end = self._clock() + TURN_SECONDS
@@ -153,8 +155,13 @@ class Dispatcher:
             if self.scheduler and self._clock() >= end:
                 self._schedule()
                 return
-        while (piece := self._next()) is not None:
-            run = self._form(piece)
+        while True:
+            exhausted = self._seconds_again > AGAIN * self._seconds
+            piece = self._line.first(self._workers.idle, exhausted=exhausted)
+            if piece is None:
+                return
+            run = self._line.form(piece)
+            self._runs.add(run)
             if not piece.job.quick:
                 self._workers.submit(partial(self._execute, run), partial(self._landed, run))
                 continue
@@ -181,7 +188,7 @@ class Dispatcher:
     def _run_whole(self, jobs: list[Job]) -> None:
         now, first = self._clock(), jobs[0]
         for job in jobs:
-            self._begin(job, now)
+            job.begin(now)
         parts = [Part(job, 0, 1) for job in jobs]
         hosted, expected = first.hosted, first.cost.expected(len(jobs))
         run = Run(
@@ -189,76 +196,6 @@ class Dispatcher:
             *(expected, now),
         )
         self._finish(run, self._execute(run))
-
-    def _next(self) -> Piece | None:
-        """The first in line that may start. What is run again comes last while it has had its
-        share."""
-        if not (self._workers.idle or self._quick):
-            return None
-        exhausted = self._seconds_again > AGAIN * self._seconds
-        last: Piece | None = None
-        for piece in self.scheduler:
-            if not self._may_start(piece):
-                continue
-            if not (piece.again and exhausted):
-                return piece
-            last = last or piece
-        return last
-
-    def _may_start(self, piece: Piece) -> bool:
-        if piece.job.hosted.suspended or not (self._workers.idle or piece.job.quick):
-            return False
-        return not self._delay or not self._waits_for_company(piece)
-
-    def _waits_for_company(self, piece: Piece) -> bool:
-        if not piece.job.batchable or piece.again:
-            return False
-        together = self.scheduler.together(piece.group)
-        due, now = min(each.arrived for each in together) + self._delay, self._clock()
-        if now >= due or sum(each.rows for each in together) >= piece.job.cost.best:
-            return False
-        if not now < self._wake_at <= due:
-            self._wake_at = due
-            self._loop.call_later(due - now, self._schedule)
-        return True
-
-    def _form(self, first: Piece) -> Run:
-        """Take the rows of the next run out of the line."""
-        job = first.job
-        if job.batchable and not first.alone:
-            formed = batcher.form(self.scheduler.together(first.group), job.cost.best)
-        else:
-            formed = [(first, first.rows)]
-        parts = [Part(piece.job, piece.start, rows) for piece, rows in formed]
-        rows, now = sum([part.rows for part in parts]), self._clock()
-        work = self.scheduler.work
-        for piece, taken in formed:
-            self._take(piece, taken, now)
-        session, expected = job.hosted.session, job.cost.expected(rows)
-        run = Run(job.hosted, job.signature, session, parts, rows, job.cost, expected, now)
-        run.again, run.waited = first.again, work - self.scheduler.work
-        self._runs.add(run)
-        return run
-
-    def _take(self, piece: Piece, rows: int, now: float) -> None:
-        job = piece.job
-        if not job.started:
-            self._begin(job, now)
-        left = piece.rows - rows
-        if left:
-            piece.start += rows
-            cost = job.cost.expected(left)
-            self.scheduler.retake(piece, left, cost, job.cost.size(left))
-        else:
-            self.scheduler.remove(piece)
-            job.pieces.discard(piece)
-            self._quick -= job.quick
-
-    def _begin(self, job: Job, now: float) -> None:
-        job.started = now
-        queue = job.hosted.statistics.queue
-        queue.count += 1
-        queue.seconds += now - job.arrived
 
     # The end of a run.
 
@@ -281,36 +218,11 @@ class Dispatcher:
         run.hosted.statistics.ran(run.rows, outcome.wall)
         self._delivery.give(run, outcome.result)
 
-    def _again(self, parts: Iterable[Part], *, again: bool, alone: bool = False) -> None:
-        """Put rows back in line; those that have failed may meet nobody but each other."""
-        self._groups += 1
-        number = self._groups
-        for part in parts:
-            job = part.job
-            if job.done is not None:
-                group = (number, job.kind) if again else self._group(job)
-                piece = self._piece(job, part.start, part.rows, group)
-                piece.again, piece.alone = again, alone
-                self.scheduler.add(piece)
-
     def _resume(self, hosted: Hosted) -> None:
         hosted.suspended = False
         self._schedule()
 
     # Jobs.
-
-    def _piece(self, job: Job, start: int, rows: int, group: Hashable) -> Piece:
-        cost, size = job.cost.expected(rows), job.cost.size(rows)
-        piece = Piece(group, rows, cost, job.arrived, size, job.priority, job=job, start=start)
-        job.pieces.add(piece)
-        self._quick += job.quick
-        return piece
-
-    def _group(self, job: Job) -> Hashable:
-        if job.batchable:
-            return job.kind
-        self._groups += 1
-        return self._groups
 
     def _end(self, job: Job, result: Result) -> None:
         done = job.done
@@ -321,8 +233,5 @@ class Dispatcher:
     def _forget(self, job: Job) -> None:
         job.done = None
         self.in_flight -= 1
-        for piece in job.pieces:
-            self._quick -= job.quick
-            if piece.waiting:
-                self.scheduler.remove(piece)
-        job.pieces.clear()
+        if job.pieces:
+            self._line.forget(job)

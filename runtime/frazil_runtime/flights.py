@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from frazil_runtime.errors import Code, InferenceError
@@ -10,7 +11,7 @@ from frazil_runtime.jobs import Job, Result
 from frazil_runtime.logs import log
 
 
-class Waiter:
+class Waiter(ABC):
     """Who waits for a result. It comes once: to ``take``, which a subclass has."""
 
     __slots__ = ("_flight", "_timer")
@@ -19,9 +20,9 @@ class Waiter:
         self._flight: Flight | None = None
         self._timer: asyncio.TimerHandle | None = None
 
+    @abstractmethod
     def take(self, result: Result) -> None:
         """The outputs, or what went wrong: perhaps that the time is over."""
-        raise NotImplementedError
 
     def wait(self, flight: Flight, seconds: float | None) -> None:
         """Wait for a flight, so long at most (None: for as long as it takes)."""

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
+from frazil_runtime import texts
 from frazil_runtime.cache import scope_of
 from frazil_runtime.costs import Kind
 from frazil_runtime.jobs import Hosted, kind_of
 from frazil_runtime.manifest import Signature
-from frazil_runtime.validation import check_inputs, check_strings, find_signature
+from frazil_runtime.validation import check_arrays, find_signature
 
 Array = npt.NDArray[Any]
 
@@ -27,15 +28,15 @@ class Form:
     """A signature, and its inputs' dtypes and shapes, which are right.
 
     ``rows`` is 0 where they may not be run with others, ``kind`` what their cost depends on
-    besides; ``scope`` begins their key in the output cache. Where there are ``strings``, what is in
-    the arrays must be looked at each time.
+    besides; ``scope`` begins their key in the output cache. There are so many ``strings``, each of
+    which must be looked at each time.
     """
 
     signature: Signature
     kind: Kind
     rows: int
     scope: bytes
-    strings: bool
+    strings: int
 
 
 class Forms:
@@ -47,17 +48,18 @@ class Forms:
         self._known: OrderedDict[_Key, Form] = OrderedDict()
 
     def find(self, name: str, sent: Mapping[str, Array]) -> tuple[Form, list[Array]]:
-        """The form of a request, and its inputs in feed order; InferenceError where it is wrong."""
+        """The form of a request, and its inputs in feed order; InferenceError where it is wrong.
+
+        What strings hold is not looked at.
+        """
         inputs = list(sent.values())
         key = (name, *sent, *[(array.dtype, array.shape) for array in inputs])
         form = self._known.get(key)
         if form is not None:
             self._known.move_to_end(key)
-            if form.strings:
-                check_strings(form.signature, inputs)
             return form, inputs
         signature = find_signature(self._hosted.manifest, name)
-        inputs = check_inputs(signature, sent)
+        inputs = check_arrays(signature, sent)
         form = self._form(name, signature, inputs)
         if tuple(sent) == signature.input_names:
             self._known[key] = form
@@ -69,4 +71,4 @@ class Forms:
         kind, rows = kind_of(self._hosted, name, inputs)
         tensors = zip(signature.input_names, inputs, strict=True)
         scope = scope_of(self._hosted.name, self._digest, name, tensors)
-        return Form(signature, kind, rows, scope, any(each.dtype == object for each in inputs))
+        return Form(signature, kind, rows, scope, texts.count(inputs))

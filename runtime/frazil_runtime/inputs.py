@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from frazil_runtime import dtypes
+from frazil_runtime import dtypes, takers, texts
 from frazil_runtime.contract import Policy
 from frazil_runtime.errors import ArtifactError, Code, InferenceError, invalid
 from frazil_runtime.fetch import Budget, Fetched, FetchError, open_fetcher
@@ -98,13 +98,11 @@ class Inputs:
 
     async def fetch(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """``inputs`` with the bytes in place of each Uri."""
-        found = [
-            (name, row, element)
-            for name, array in inputs.items()
-            if array.dtype == object
-            for row, element in enumerate(array.flat)
-            if type(element) is Uri
-        ]
+        if texts.count(list(inputs.values())) > texts.HERE:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._threads, _uris, inputs)
+        else:
+            found = _uris(inputs)
         if not found:
             return inputs
         if len(found) > self._limits.uris:
@@ -121,14 +119,15 @@ class Inputs:
 
     async def prepare(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """``inputs`` with the model's tensor in place of the strings of each image input."""
-        encoded = {
-            name: _images(name, array)
+        sent = {
+            name: array
             for name, array in inputs.items()
             if array.dtype == object and name in self._preprocessor.images
         }
-        if not encoded:
+        if not sent:
             return inputs
-        self._require_room(encoded)
+        self._require_room(sent)
+        encoded = {name: _images(name, array) for name, array in sent.items()}
         return {**inputs, **{name: await self._rows(name, each) for name, each in encoded.items()}}
 
     def follow(self, policy: Policy) -> None:
@@ -136,7 +135,7 @@ class Inputs:
 
         A prefix that is none allows nothing, and is logged: the others count all the same.
         """
-        told = {name: _readable(name, texts) for name, texts in policy.allow.items()}
+        told = {name: _readable(name, prefixes) for name, prefixes in policy.allow.items()}
         nothing = Allowed(())
         self._allow = {
             name: self._always.get(name, nothing) | told.get(name, nothing)
@@ -170,10 +169,10 @@ class Inputs:
         self.cache.keep_fetched(uri, got)
         return got.body
 
-    def _require_room(self, encoded: Mapping[str, Sequence[bytes]]) -> None:
+    def _require_room(self, sent: Mapping[str, Array]) -> None:
         """A row may take ten thousand times the bytes of its image."""
         images = self._preprocessor.images
-        needed = sum(len(each) * row_bytes(images[name]) for name, each in encoded.items())
+        needed = sum(each.size * row_bytes(images[name]) for name, each in sent.items())
         if needed > self._limits.prepared:
             raise InferenceError(
                 Code.PAYLOAD_TOO_LARGE,
@@ -225,24 +224,21 @@ def open_inputs(
     ``environ`` has the pod's own AWS_*. ArtifactError where ``allow`` or the manifest names an
     input that cannot be what it says.
     """
-    _check_allow(manifest, allow)
+    for name, why in takers.misfits(manifest, allow).items():
+        raise ArtifactError(f"--allow {name}: {why}")
     cache, fetcher = InputCache(cache_bytes, manifest.digest), open_fetcher(environ)
     return Inputs(Preprocessor(directory, manifest), fetcher, allow, cache, threads=threads)
 
 
-def takers(manifest: Manifest) -> set[str]:
-    """The inputs that take bytes, and so URIs: strings, and what is made of images."""
-    tensors = [tensor for s in manifest.signatures.values() for tensor in s.inputs]
-    return {tensor.name for tensor in tensors if tensor.dtype == "string"} | manifest.images.keys()
-
-
-def _check_allow(manifest: Manifest, allow: Mapping[str, Allowed]) -> None:
-    for name in allow:
-        if name not in (known := takers(manifest)):
-            raise ArtifactError(
-                f"--allow {name}: URIs stand for images or strings, which the inputs "
-                f"{', '.join(sorted(known)) or '(none of this model)'} take"
-            )
+def _uris(inputs: Mapping[str, Array]) -> list[tuple[str, int, Uri]]:
+    """Each with its input and row."""
+    return [
+        (name, row, element)
+        for name, array in inputs.items()
+        if array.dtype == object and Uri in texts.kinds(array)
+        for row, element in enumerate(array.flat)
+        if type(element) is Uri
+    ]
 
 
 def _readable(name: str, prefixes: Iterable[str]) -> Allowed:

@@ -68,6 +68,13 @@ class Job:
     results: dict[int, list[Array]] = field(default_factory=dict)  # by first row
     pieces: set[Piece] = field(default_factory=set)  # that wait
 
+    def begin(self, now: float) -> None:
+        """The first of its rows are run."""
+        self.started = now
+        queue = self.hosted.statistics.queue
+        queue.count += 1
+        queue.seconds += now - self.arrived
+
     def part(self, start: int, rows: int) -> list[Array]:
         """Some rows of every input, as views."""
         if rows == self.rows:

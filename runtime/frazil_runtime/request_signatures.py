@@ -67,6 +67,24 @@ def as_requested(manifest: Manifest) -> Manifest:
     return replace(manifest, signatures=signatures)
 
 
+def as_prepared(manifest: Manifest) -> dict[str, Signature]:
+    """Of a manifest as clients see it, the signatures that take images, each as clients may call
+    it, too: with the prepared tensors. Empty where none takes any."""
+    prepared = {
+        name: replace(s, inputs=tuple(sent_as(tensor, strings=False) for tensor in s.inputs))
+        for name, s in manifest.signatures.items()
+    }
+    return {name: s for name, s in prepared.items() if s != manifest.signatures[name]}
+
+
+def dtypes_as_requested(manifest: Manifest) -> dict[str, str]:
+    """The dtype of each input by its name, in whichever signature; ``string`` where in any, and so
+    of each that takes images: URIs may stand for those."""
+    tensors = [t for s in as_requested(manifest).signatures.values() for t in s.inputs]
+    found = {tensor.name: tensor.dtype for tensor in tensors}
+    return found | {tensor.name: "string" for tensor in tensors if tensor.dtype == "string"}
+
+
 def _image_input(tensor: Tensor) -> ImageInput:
     rows = tensor.shape[0] if tensor.shape else -1
     minimum = tensor.minimum[:1] if tensor.minimum else None

@@ -50,8 +50,11 @@ assert "must have shape [-1, 6, 4, 3]" in refused(np.zeros((1, 3), np.float32))
 
 request = get_model_metadata_pb2.GetModelMetadataRequest()
 request.model_spec.name = "photos"
-request.metadata_field.append("signature_def")
-signatures = get_model_metadata_pb2.SignatureDefMap()
-assert stub.GetModelMetadata(request, timeout=60).metadata["signature_def"].Unpack(signatures)
-photo = signatures.signature_def["serving_default"].inputs["photo"]
-assert photo.dtype == tf.string.as_datatype_enum
+fields = {"signature_def": tf.string, "prepared_signature_def": tf.float32}
+request.metadata_field.extend(fields)
+metadata = stub.GetModelMetadata(request, timeout=60).metadata
+for field, dtype in fields.items():
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert metadata[field].Unpack(signatures)
+    photo = signatures.signature_def["serving_default"].inputs["photo"]
+    assert photo.dtype == dtype.as_datatype_enum

@@ -35,6 +35,10 @@ DONE = FreezeResult(
             FreezeResult(reason="TensorNotFound", message='no tensor "y·"\nnearest: y:0'),
             id="failure",
         ),
+        pytest.param(
+            FreezeResult(artifact="sha256-0", inputs={"photo": "string", "ж": "float32"}),
+            id="the inputs of what was frozen",
+        ),
     ],
 )
 def test_a_result_survives_the_termination_message(result: FreezeResult) -> None:
@@ -56,6 +60,12 @@ def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
     assert read is not None
     assert read.message.startswith("first words")
     assert read.message.endswith("last words")
+
+
+def test_inputs_that_do_not_fit_are_left_out() -> None:
+    inputs = {f"input-{number}": "float32" for number in range(1000)}
+    line = FreezeResult(artifact="sha256-0", inputs=inputs).to_json()
+    assert FreezeResult.from_json(line) == FreezeResult(artifact="sha256-0")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +108,9 @@ def test_a_path_that_is_not_utf8_can_be_told() -> None:
         pytest.param('{"reason": null}', id="a reason that is null"),
         pytest.param('{"reason": "Odd", "message": ["x"]}', id="a message that is a list"),
         pytest.param('{"reason": "Odd", "message": "\\ud800"}', id="half a character"),
+        pytest.param('{"artifact": "a", "inputs": ["x"]}', id="inputs that are a list"),
+        pytest.param('{"artifact": "a", "inputs": {"x": 1}}', id="an input of the type 1"),
+        pytest.param('{"artifact": "a", "inputs": {"\\ud800": ""}}', id="half a name"),
         pytest.param('{"artifact": {}}', id="an artifact that is an object"),
         pytest.param('{"artifact": "a", "reused": 1}', id="a truth that is a number"),
         pytest.param('{"artifact": "a", "artifact_bytes": true}', id="a size that is a truth"),

@@ -51,6 +51,7 @@ class Toy:
     running_freezes: int = 0
     freezes_ahead: int = 0
     store_error: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)  # that every freeze finds
     numbers: Any = field(default_factory=itertools.count)
 
     # What the user does.
@@ -102,7 +103,8 @@ class Toy:
     def freeze(self, artifact: str = "", **failure: Any) -> None:
         """The running freeze Job ends: with this artifact, or as ``fail`` says."""
         (job,) = (j for j in self.kind("Job") if not j["spec"]["suspend"] and "status" not in j)
-        said = FreezeResult(artifact=artifact or f"sha256-{job['metadata']['name'][-10:]}")
+        name = artifact or f"sha256-{job['metadata']['name'][-10:]}"
+        said = FreezeResult(artifact=name, inputs=self.inputs)
         kind = "Failed" if failure else "Complete"
         job["status"] = {"conditions": [self.condition(kind, "True", **failure)]}
         if not failure:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fakes.sessions import MANIFEST, FakeSession
 
+from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.dispatcher import Dispatcher
 from frazil_runtime.errors import InferenceError
@@ -120,3 +121,29 @@ async def test_a_run_that_nobody_waited_behind_tells_nothing_of_the_pace(
         await asyncio.sleep(0)
     assert bench.dispatcher.in_flight == 0
     assert bench.dispatcher.scheduler.rate == before
+
+
+async def test_who_makes_a_model_fail_all_day_does_not_fill_the_log(
+    benches: list[Bench], caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(1, 1e-6, 0.5)
+    benches.append(bench)
+    codes = [3, 3, 13, *[3] * 130]  # INVALID_ARGUMENT, but for one INTERNAL
+
+    def fail(_: object) -> None:
+        bench.now += 0.5
+        raise TensorFlowError(codes.pop(0), "what was sent: 4711")
+
+    bench.session.before = fail
+    results: list[Result] = []
+    while codes:
+        bench.submit(done=results.append)
+        await asyncio.sleep(0)
+    failed = "a run of m failed: TensorFlowError "
+    assert caplog.messages == [
+        f"{failed}INVALID_ARGUMENT",
+        f"{failed}INTERNAL",
+        f"{failed}INVALID_ARGUMENT, and 118 times more since this was last told",
+    ]
+    assert len(results) == 133
+    assert all(isinstance(result, InferenceError) for result in results)

@@ -18,7 +18,10 @@ from frazil_runtime.capi.library import TensorFlowError
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.engine import HASH_HERE, Engine, ModelEngine
 from frazil_runtime.errors import Code, InferenceError
+from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.requests import Array, InferRequest, InferResponse
+from frazil_runtime.texts import HERE
+from frazil_runtime.uris import Uri
 
 POLICY = Policy(number=1, output_cache_mode="Off", max_wait_seconds=3600)
 CACHING = replace(POLICY, output_cache_mode="Always")
@@ -171,8 +174,20 @@ async def test_a_batch_may_wait_for_company_but_not_beyond_its_time() -> None:
     assert session.seen == []
     tasks += start(model, *(request(value) for value in range(2, 9)))
     await asyncio.gather(*tasks)
-    assert [len(rows) for rows in session.seen] == [8], "a full batch goes at once"
+    assert [len(rows) for rows in session.seen] == [8]
     assert (await model.infer(request(9))).outputs["double"].tolist() == [18]
+    engine.close()
+
+
+async def test_a_full_batch_waits_for_nobody() -> None:
+    engine = Engine(1, Batching(8, max_delay_milliseconds=1), POLICY, clock=lambda: 0.0)
+    session = FakeSession()
+    model = engine.host("m", MANIFEST, lambda: session)
+    engine.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(engine.sizes, 0.001))
+    tasks = start(model, *(request(value) for value in range(8)))
+    async with asyncio.timeout(10):  # by the engine's clock no time ever passes
+        await asyncio.gather(*tasks)
+    assert session.seen == [[*range(8)]]
     engine.close()
 
 
@@ -831,6 +846,57 @@ async def test_what_would_have_to_be_waited_for_first_is_left_undone(
     given = Given()
     assert model.start(request(*range(HASH_HERE // 4 + 1)), given) is None
     assert (given.results, session.seen) == ([], [])
+
+
+def texts(*values: object) -> InferRequest:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return InferRequest("length", {"text": array})
+
+
+class Lengths(FakeSession):
+    """Answers with how long each string is."""
+
+    def run_together(self, signature: str, pieces: Sequence[Sequence[Array]]) -> list[Array]:
+        return [np.array([len(text) for piece in pieces for text in piece[0]], np.int32)]
+
+
+@pytest.fixture
+def reader(engine: Engine) -> ModelEngine:
+    """A model of strings."""
+    text = Signature(
+        (Tensor("text", "t:0", "string", (-1,)),), (Tensor("length", "l:0", "int32", (-1,)),)
+    )
+    return engine.host("reader", Manifest({"length": text}, "length", {}), Lengths)
+
+
+@pytest.mark.parametrize("others", [0, 1, 2 * HERE], ids=["alone", "beside another", "of many"])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param("b", "must hold bytes, got str", id="text"),
+        pytest.param(Uri("s3://b/c"), "got Uri", id="a URI"),
+        pytest.param(None, "got NoneType", id="nothing"),
+    ],
+)
+async def test_what_is_no_bytes_is_refused_each_time(
+    reader: ModelEngine, others: int, value: object, text: str
+) -> None:
+    right, wrong = texts(*[b"a"] * (others + 1)), texts(*[b"a"] * others, value)
+    for _ in range(2):
+        assert (await reader.infer(right)).outputs["length"].tolist() == [1] * (others + 1)
+        with pytest.raises(InferenceError, match=text):
+            await reader.infer(wrong)
+    assert reader.statistics.failed.count == 2
+
+
+async def test_a_few_strings_are_looked_at_here_and_more_have_to_be_waited_for(
+    reader: ModelEngine,
+) -> None:
+    with pytest.raises(InferenceError, match="got str"):
+        reader.start(texts("b"), Given())
+    assert reader.start(texts(*[b"a"] * HERE), Given()) is not None
+    assert reader.start(texts(*[b"a"] * (HERE + 1)), Given()) is None
 
 
 # Runs that never end.

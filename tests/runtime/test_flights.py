@@ -29,6 +29,11 @@ class Passenger(Waiter):
         self._does()
 
 
+def test_who_cannot_take_a_result_cannot_wait_for_one() -> None:
+    with pytest.raises(TypeError, match="abstract"):
+        Waiter()  # type: ignore[abstract]
+
+
 class Airport:
     """A flight and its owner: what it landed with, and how often it was given up."""
 

@@ -14,7 +14,6 @@ from frazil_runtime.forms import FORMS, Array, Forms
 from frazil_runtime.jobs import Hosted
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.statistics import Statistics
-from frazil_runtime.uris import Uri
 
 PAIR = Signature(
     (
@@ -51,7 +50,7 @@ def test_what_is_of_one_form_has_one_and_its_own_arrays(forms: Forms) -> None:
     second, inputs = forms.find("pair", sent)
     assert first is second
     assert [id(array) for array in inputs] == [id(sent["x"]), id(sent["y"])]
-    assert (second.rows, second.kind, second.strings) == (3, (("m", "pair"), ((2,), (2,))), False)
+    assert (second.rows, second.kind, second.strings) == (3, (("m", "pair"), ((2,), (2,))), 0)
 
 
 def test_inputs_come_in_feed_order_however_they_were_sent(forms: Forms) -> None:
@@ -80,9 +79,6 @@ ZEROS = np.zeros((3, 2), np.float32)
         pytest.param("pair", pair(ZEROS[:, :1]), "instead of 2", id="another width"),
         pytest.param("pair", pair(ZEROS[0]), "1 dimensions", id="another rank"),
         pytest.param("pair", pair(y=ZEROS[:0]), "the least is 1", id="fewer than the minimum"),
-        pytest.param("text", texts(b"a", "b", b"c"), "must hold bytes, got str", id="text"),
-        pytest.param("text", texts(b"a", Uri("s3://b/c"), b"c"), "got Uri", id="a URI"),
-        pytest.param("text", texts(b"a", None, b"c"), "got NoneType", id="nothing"),
         pytest.param("text", {"text": np.array([b"a", b"b", b"c"])}, "must be string", id="cells"),
     ],
 )
@@ -94,6 +90,11 @@ def test_what_is_wrong_is_refused_each_time_beside_the_same_shape_that_is_right(
         forms.find("text", texts(b"a", b"b", b"c"))
         with pytest.raises(InferenceError, match=text):
             forms.find(name, sent)
+
+
+def test_a_form_says_how_many_strings_are_left_to_look_at(forms: Forms) -> None:
+    assert forms.find("text", texts(b"a", None, b"c"))[0].strings == 3
+    assert forms.find("text", texts())[0].strings == 0
 
 
 @pytest.mark.parametrize(

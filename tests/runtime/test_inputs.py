@@ -17,6 +17,7 @@ from frazil_runtime.fetch import Budget, Fetched, FetchError
 from frazil_runtime.input_cache import InputCache
 from frazil_runtime.inputs import Inputs, Limits, open_inputs
 from frazil_runtime.manifest import Image, Manifest, Signature, Tensor
+from frazil_runtime.texts import HERE
 from frazil_runtime.uris import Allowed, Location, Uri
 
 ROW_BYTES = 2 * 1 * 3 * 4
@@ -141,6 +142,12 @@ async def test_many_rows_keep_their_order(make: Make) -> None:
     images = [b"x" * number for number in range(1, 60)]
     resolved = await make().inputs.resolve({"photo": strings(*images)})
     assert filled(resolved["photo"]) == list(range(1, 60))
+
+
+async def test_a_uri_is_found_among_many_strings(make: Make) -> None:
+    many = [b"t"] * (2 * HERE)
+    resolved = await make().inputs.resolve({"text": strings(*many, uri("/open/a"), *many)})
+    assert resolved["text"].tolist() == [*many, b"four", *many]
 
 
 async def test_no_rows_are_an_empty_tensor(make: Make) -> None:

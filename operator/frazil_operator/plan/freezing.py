@@ -114,6 +114,7 @@ def _completed(model: Model, job: Object, result: FreezeResult | None) -> Freezi
         checkpoint_bytes=result.checkpoint_bytes,
         artifact_bytes=result.artifact_bytes,
         reused=result.reused,
+        inputs=result.inputs,
     )
     return _frozen(artifact)
 

@@ -19,6 +19,7 @@ from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.source import Fetched, fetch, fetch_file, find
 from frazil_runtime.freeze.work import Record, Work
 from frazil_runtime.manifest import Manifest
+from frazil_runtime.request_signatures import dtypes_as_requested
 from frazil_runtime.transfer import size
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ class Freezing:
         """Check what was converted, publish it in ``store`` and enter it in the index there."""
         record, artifact = Record.read(self.work.record), publish.check(self.work.artifact)
         publish.to_store(artifact, self.provenance(), store, self.progress)
-        result = FreezeResult(artifact.name, record.checkpoint, record.bytes, artifact.bytes)
+        result = FreezeResult(
+            *(artifact.name, record.checkpoint, record.bytes, artifact.bytes),
+            inputs=dtypes_as_requested(artifact.manifest),
+        )
         with store_failures():
             index.enter(store, record.index, result)
         return result

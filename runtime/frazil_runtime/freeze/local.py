@@ -21,6 +21,7 @@ from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.work import Record, Work
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.objects import open_output
+from frazil_runtime.request_signatures import dtypes_as_requested
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -63,7 +64,9 @@ def _to_directory(freezing: Freezing, output: Path) -> Frozen:
         artifact = publish.check(freezing.work.artifact)
         publish.to_directory(artifact, freezing.provenance(), output)
     result = FreezeResult(
-        artifact.name, record.checkpoint, record.bytes, artifact.bytes, reused=known is not None
+        *(artifact.name, record.checkpoint, record.bytes, artifact.bytes),
+        reused=known is not None,
+        inputs=dtypes_as_requested(artifact.manifest),
     )
     return Frozen(str(output), result, artifact.manifest)
 

@@ -7,14 +7,16 @@ from typing import Any, Final
 
 from frazil_runtime import dtypes
 from frazil_runtime.lifecycle import ModelInfo, State
-from frazil_runtime.manifest import Signature, Tensor
+from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.models import Served
-from frazil_runtime.request_signatures import remarks
+from frazil_runtime.request_signatures import as_prepared, remarks
 from frazil_runtime.statistics import Compute, Span, Statistics
 
 Record = dict[str, Any]
 
 PLATFORM: Final = "tensorflow_graphdef"
+SIGNATURES: Final = "signature_def"  # the one field that TensorFlow Serving's metadata has,
+PREPARED: Final = "prepared_signature_def"  # and ours beside it
 # Of Triton's extensions those that are whole here: of the repository's there is the index alone.
 EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "schedule_policy", "statistics")
 
@@ -50,14 +52,24 @@ def tf_serving_status(model: ModelInfo, state: State) -> Record:
     }
 
 
+def metadata_fields(manifest: Manifest) -> dict[str, Mapping[str, Signature]]:
+    """The fields of TensorFlow Serving's metadata, each of which is a SignatureDefMap.
+
+    A SignatureDef has room for one type of an input. So what takes images stands in a field of its
+    own as well, by the same names, with the tensors that are made of them.
+    """
+    prepared = as_prepared(manifest)
+    return {SIGNATURES: manifest.signatures} | ({PREPARED: prepared} if prepared else {})
+
+
 def tf_serving_metadata(model: ModelInfo) -> Record:
     """The proto GetModelMetadataResponse as JSON: a SignatureDefMap, so named twice."""
-    signatures = {
-        name: _signature_def(signature) for name, signature in model.manifest.signatures.items()
-    }
     return {
         "model_spec": {"name": model.name, "signature_name": "", "version": model.version},
-        "metadata": {"signature_def": {"signature_def": signatures}},
+        "metadata": {
+            field: {"signature_def": {name: _signature_def(s) for name, s in signatures.items()}}
+            for field, signatures in metadata_fields(model.manifest).items()
+        },
     }
 
 

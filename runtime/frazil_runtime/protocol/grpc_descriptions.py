@@ -10,7 +10,7 @@ from frazil_runtime.errors import invalid
 from frazil_runtime.lifecycle import ModelInfo, State
 from frazil_runtime.manifest import Signature, Tensor
 from frazil_runtime.models import Served
-from frazil_runtime.protocol.descriptions import EXTENSIONS
+from frazil_runtime.protocol.descriptions import EXTENSIONS, metadata_fields
 from frazil_runtime.protocol.messages import Message, message_class
 from frazil_runtime.request_signatures import remarks
 from frazil_runtime.statistics import Compute, Span, Statistics
@@ -31,19 +31,20 @@ _STATES: Final = {State.READY: "AVAILABLE", State.DRAINING: "UNLOADING"}
 
 
 def tf_serving_metadata(model: ModelInfo, fields: Iterable[str]) -> Message:
-    """Of the metadata that a client may ask for, the one kind that there is: the signatures."""
-    wanted = set(fields)
+    """The fields of the metadata that a client asks for: ``descriptions.metadata_fields``."""
+    wanted, known = set(fields), metadata_fields(model.manifest)
     if not wanted:
         raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
-    if wanted != {"signature_def"}:
-        raise invalid("Metadata field is not supported: the only one is signature_def")
-    signatures = _SIGNATURES()
-    for name, signature in model.manifest.signatures.items():
-        _fill_signature(signatures.signature_def[name], signature)
+    if wanted - known.keys():
+        raise invalid(f"Metadata field is not supported: there is {' and '.join(known)}")
     answer = _METADATA()
     answer.model_spec.name = model.name
     answer.model_spec.version.value = int(model.version)
-    answer.metadata["signature_def"].Pack(signatures)
+    for field in wanted:
+        signatures = _SIGNATURES()
+        for name, signature in known[field].items():
+            _fill_signature(signatures.signature_def[name], signature)
+        answer.metadata[field].Pack(signatures)
     return answer
 
 

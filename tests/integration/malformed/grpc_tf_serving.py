@@ -255,7 +255,7 @@ OTHERS: dict[str, Rpc] = {
         f"{SERVICE}/GetModelMetadata",
         message("GetModelMetadata", model_spec=spec(), metadata_field=[CANARY]),
         INVALID,
-        "the only one is signature_def",
+        "there is signature_def",
     ),
     "GetModelStatus: nothing": Rpc(f"{MODELS}/GetModelStatus", b"", INVALID, "Missing ModelSpec"),
     "GetModelStatus: plain text": Rpc(f"{MODELS}/GetModelStatus", BYTES, INVALID, "are no tensor"),

@@ -19,6 +19,7 @@ from frazil_runtime.freeze import stages
 from frazil_runtime.freeze.outcome import UnavailableError
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
 from frazil_runtime.freeze.work import Record, Work
+from frazil_runtime.request_signatures import dtypes_as_requested
 
 DIGEST = "sha256:" + "0" * 64
 
@@ -82,7 +83,9 @@ def test_a_checkpoint_becomes_a_published_artifact(
 ) -> None:
     result = job.run(request_)
     assert result is not None
-    assert published(store, result.artifact) is not None
+    manifest = published(store, result.artifact)
+    assert manifest is not None
+    assert result.inputs == dtypes_as_requested(manifest) == {"x": "float32"}
     assert (result.checkpoint_bytes, result.reused) == (3, False)
     assert result.checkpoint == Record.read(job.work.record).checkpoint
 

@@ -25,6 +25,7 @@ from frazil_runtime.protocol import (
     tf_serving_grpc,
 )
 from frazil_runtime.protocol.examples import Method
+from frazil_runtime.protocol.messages import message_class
 from frazil_runtime.protocol.raw import to_raw
 from frazil_runtime.request_signatures import as_requested
 from frazil_runtime.requests import InferRequest
@@ -256,3 +257,24 @@ def test_tensorflow_servings_metadata_tells_of_strings() -> None:
         "signature_def"
     ].values()
     assert signature["inputs"]["photo"]["dtype"] == "DT_STRING"
+
+
+def test_tensorflow_servings_metadata_tells_of_the_prepared_tensor_in_a_field_of_its_own() -> None:
+    plain = model(manifest((PHOTO,), (tensor("y"),)))
+    said = descriptions.tf_serving_metadata(MODEL)["metadata"]["prepared_signature_def"]
+    assert said == descriptions.tf_serving_metadata(plain)["metadata"]["signature_def"]
+    assert "prepared_signature_def" not in descriptions.tf_serving_metadata(plain)["metadata"]
+
+
+def test_grpc_tells_of_the_prepared_tensor_where_it_is_asked_for() -> None:
+    fields = ["signature_def", "prepared_signature_def"]
+    answer = grpc_descriptions.tf_serving_metadata(MODEL, fields)
+    found = {}
+    for field in fields:
+        signatures = message_class("tensorflow.serving.SignatureDefMap")()
+        assert answer.metadata[field].Unpack(signatures)
+        photo = signatures.signature_def["serving_default"].inputs["photo"]
+        found[field] = (photo.dtype, [dim.size for dim in photo.tensor_shape.dim])
+    assert found == {"signature_def": (7, [-1]), "prepared_signature_def": (1, [-1, 1, 2, 3])}
+    only = grpc_descriptions.tf_serving_metadata(MODEL, fields[:1])
+    assert list(only.metadata) == fields[:1]
