@@ -37,7 +37,7 @@ class Cost:
     """
 
     __slots__ = (
-        *("_computed", "_misses", "_runs", "_settled", "_sizes", "_warmed"),
+        *("_computed", "_known", "_misses", "_runs", "_settled", "_sizes", "_warmed"),
         *("best", "quick", "seconds"),
     )
 
@@ -57,9 +57,13 @@ class Cost:
         """Seconds that so many rows take, in runs of the sizes they would be run at."""
         return self._together(self.seconds, rows)
 
+    def ends_within(self, seconds: float, rows: int) -> bool:
+        """Whether so many rows are known to take no longer."""
+        return self._known and self._together(self.seconds, rows) <= seconds
+
     def size(self, rows: int) -> float:
-        """The same as it was when last it changed much: by it requests are put in order, and those
-        that are alike are to keep the order in which they came."""
+        """As expected, but as of when last it changed much: by it requests are put in order, and
+        those that are alike are to keep the order in which they came."""
         return self._together(self._settled, rows)
 
     def _together(self, seconds: Mapping[int, float], rows: int) -> float:
@@ -105,8 +109,8 @@ class Cost:
                 self._computed[double] = two * FORGOTTEN
                 break
             self.best, best = double, two
-        known = self._warmed and bool(self._computed)
-        self.quick = known and quick and self._misses < QUICK_MISSES
+        self._known = self._warmed and bool(self._computed)
+        self.quick = self._known and quick and self._misses < QUICK_MISSES
 
 
 def _average(

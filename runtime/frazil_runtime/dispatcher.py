@@ -25,6 +25,7 @@ from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Workers
 
 TURN_SECONDS: Final = 500e-6  # of runs in place, before the event loop looks at its sockets again
+LONE_SECONDS: Final = 5e-3  # of a run in place, where nobody else is there
 AGAIN: Final = 0.1  # share of session time that running failed rows again may take
 
 
@@ -76,18 +77,24 @@ class Dispatcher:
     def submit(self, job: Job) -> None:
         """Put a job in line; whoever has to leave for it, itself perhaps, is refused."""
         job.arrived, job.left = self._clock(), job.rows
-        job.quick = job.cost.quick and not job.hosted.manifest.loops
+        alone = job.lone and not self.in_flight
+        quick = job.cost.quick or (alone and job.cost.ends_within(LONE_SECONDS, job.rows))
+        job.quick = quick and not job.hosted.manifest.loops
         self.in_flight += 1
-        if job.quick and self._needs_no_line(job):
-            self._fresh.append(job)
-        else:
+        if not (job.quick and self._needs_no_line(job)):
             self._line_up(job)
-        self._schedule()
+            self._schedule()
+            return
+        self._fresh.append(job)
+        if alone:
+            self._turn()
+        else:
+            self._schedule()
 
     def _needs_no_line(self, job: Job) -> bool:
-        """One row that is run at once: in this turn, with those that come in it."""
+        """It is run at once, in this turn: a full batch, or one row with those that come in it."""
         waits = self.scheduler or self._delay or job.hosted.suspended
-        return job.rows == 1 and job.batchable and not waits
+        return job.rows in (1, job.cost.best) and job.batchable and not waits
 
     def _line_up(self, job: Job) -> None:
         if not self.scheduler:
@@ -173,13 +180,13 @@ class Dispatcher:
     def _run_fresh(self, end: float) -> None:
         """Run what needs no line; what is too much for one turn lines up after all."""
         jobs, self._fresh = self._fresh, []
-        alike: dict[Kind, list[Job]] = {}
+        alike: dict[tuple[Kind, int], list[Job]] = {}
         for job in jobs:
             if job.done is not None:
-                alike.setdefault(job.kind, []).append(job)
-        for waiting in alike.values():
+                alike.setdefault((job.kind, job.rows), []).append(job)
+        for (_, rows), waiting in alike.items():
             while waiting and self._clock() < end:
-                count = batcher.whole(len(waiting), waiting[0].cost.best)
+                count = 1 if rows > 1 else batcher.whole(len(waiting), waiting[0].cost.best)
                 self._run_whole(waiting[:count])
                 del waiting[:count]
             for job in waiting:
@@ -189,11 +196,11 @@ class Dispatcher:
         now, first = self._clock(), jobs[0]
         for job in jobs:
             job.begin(now)
-        parts = [Part(job, 0, 1) for job in jobs]
-        hosted, expected = first.hosted, first.cost.expected(len(jobs))
+        parts = [Part(job, 0, job.rows) for job in jobs]
+        hosted, rows = first.hosted, first.rows * len(jobs)
         run = Run(
-            *(hosted, first.signature, hosted.session, parts, len(jobs), first.cost),
-            *(expected, now),
+            *(hosted, first.signature, hosted.session, parts, rows, first.cost),
+            *(first.cost.expected(rows), now),
         )
         self._finish(run, self._execute(run))
 

@@ -231,6 +231,7 @@ class ModelEngine:
         job = flight.job = Job(
             *(self.hosted, request.signature, asked.inputs, form.rows or 1, form.kind),
             *(form.rows > 0, dispatcher.costs.of(form.kind), flight.land, request.priority),
+            lone=request.lone,
         )
         if asked.key is not None:
             self._flights[asked.key] = flight

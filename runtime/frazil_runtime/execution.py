@@ -40,8 +40,11 @@ class Execution:
         result: list[Array] | Exception
         try:
             pieces = [part.job.part(part.start, part.rows) for part in run.parts]
-            with self._watchdog.watch(limit, lambda: self._end(run)):
+            token = self._watchdog.watch(limit, lambda: self._end(run))
+            try:
                 result = run.session.run_together(run.signature, pieces)
+            finally:
+                self._watchdog.forget(token)
         except Exception as error:  # a bug of ours, too: those who wait must hear of it
             result = error.with_traceback(None)  # which leads here, and so to itself: a cycle
         return Outcome(result, self._clock() - wall, time.thread_time() - cpu)

@@ -61,7 +61,8 @@ class Job:
     cost: Cost
     done: Callable[[Result], object] | None
     priority: int = 0
-    quick: bool = False  # its runs end sooner than a thread could begin them
+    lone: bool = False  # no other client is there, who would have to wait for it
+    quick: bool = False  # it is run in place: its runs end sooner than a thread could begin them
     arrived: float = 0.0
     started: float = 0.0
     left: int = 0  # rows without a result

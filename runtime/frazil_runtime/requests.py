@@ -27,7 +27,7 @@ class InferRequest:
     object arrays of ``bytes``. ``outputs`` selects from the signature's outputs; empty means all.
     ``timeout`` is in how many seconds the client will be gone (None: it waits), ``priority`` the
     Triton protocol's (0: the default, 1: the highest), ``stored`` False where the output cache is
-    neither to be read nor written.
+    neither to be read nor written, ``lone`` True where no other client is there.
     """
 
     signature: str
@@ -36,6 +36,7 @@ class InferRequest:
     timeout: float | None = None
     priority: int = 0
     stored: bool = True
+    lone: bool = False
 
 
 @dataclass(slots=True)

@@ -80,15 +80,16 @@ class Watchdog:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._thread.start()
 
-    @contextmanager
-    def watch(self, seconds: float, end: Callable[[], object]) -> Iterator[None]:
-        """Call ``end`` once, on the watchdog's thread, where the block takes longer than that."""
+    def watch(self, seconds: float, end: Callable[[], object]) -> object:
+        """Call ``end`` once, on the watchdog's thread, unless ``forget`` is told before of what
+        this returns."""
         token = object()
         self._watched[token] = (self._clock() + seconds, end)
-        try:
-            yield
-        finally:
-            self._watched.pop(token, None)
+        return token
+
+    def forget(self, token: object) -> None:
+        """What was watched has ended."""
+        self._watched.pop(token, None)
 
     def close(self) -> None:
         """Watch no more."""

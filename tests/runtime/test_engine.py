@@ -316,6 +316,61 @@ async def test_what_is_quick_runs_on_the_event_loop_and_needs_no_slot(
     await asyncio.gather(*held)
 
 
+LONE = {
+    "a client that is alone": ({}, 1e-3, True),
+    "others are there": ({"lone": False}, 1e-3, False),
+    "the run would take too long": ({}, 6e-3, False),
+    "nothing is known of the shape": ({"signature": "single"}, None, False),
+}
+
+
+@pytest.mark.parametrize(("options", "seconds", "in_place"), LONE.values(), ids=LONE)
+async def test_a_lone_client_waits_for_no_thread(
+    engine: Engine,
+    session: FakeSession,
+    *,
+    options: dict[str, object],
+    seconds: float | None,
+    in_place: bool,
+) -> None:
+    threads: set[threading.Thread] = set()
+    session.before = lambda _: threads.add(threading.current_thread())
+    model = engine.host("m", MANIFEST, lambda: session)
+    if seconds is not None:
+        engine.dispatcher.costs.seed((("m", "run"), ((),)), dict.fromkeys(engine.sizes, seconds))
+    assert (await model.infer(request(3, **({"lone": True} | options)))).outputs
+    assert (threads == {threading.main_thread()}) is in_place
+
+
+async def test_a_lone_client_waits_where_something_runs_already(
+    gate: Gate, model: ModelEngine, session: FakeSession
+) -> None:
+    session.before = gate
+    tasks = start(model, request(1), request(2, lone=True))
+    await gate.begun()  # the loop turns: neither runs on it
+    gate.open(2)
+    assert [await task for task in tasks] == [[2], [4]]
+
+
+async def test_a_lone_clients_quick_run_is_done_when_it_has_been_asked_for(
+    quick: ModelEngine,
+) -> None:
+    given = Given()
+    quick.start(request(3, lone=True), given)
+    assert given.doubles == [[6]]
+
+
+async def test_a_full_batch_needs_no_line_and_no_company(
+    quick: ModelEngine, session: FakeSession, engine: Engine
+) -> None:
+    given = Given()
+    for asked in (request(*range(8)), request(8), request(*range(8, 16)), request(9)):
+        quick.start(asked, given)
+    assert not engine.dispatcher.scheduler
+    await settle()
+    assert session.seen == [[*range(8)], [*range(8, 16)], [8, 9]]
+
+
 @pytest.fixture
 def quick(engine: Engine, session: FakeSession) -> ModelEngine:
     """Its runs are done on the event loop, in the turn after they were asked for."""

@@ -80,7 +80,7 @@ def test_a_session_thread_gives_way_to_the_event_loop_however_nice_that_is(nice:
             id="what happens before any work",
         ),
         pytest.param(
-            "with workers.Watchdog().watch(0, die): await asyncio.sleep(20)",
+            "workers.Watchdog().watch(0, die); await asyncio.sleep(20)",
             "ValueError",
             "the watchdog",
             id="the watchdog",

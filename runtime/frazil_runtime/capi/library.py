@@ -6,8 +6,7 @@ import ctypes
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,16 +106,32 @@ class Library:
             *(Pointer, Pointer),
         )
 
-    @contextmanager
-    def status(self) -> Iterator[int]:
+    def status(self) -> Status:
         """A TF_Status for one call; TensorFlowError at the end of the block where it is not OK."""
-        status: int = self.TF_NewStatus()
+        return Status(self)
+
+
+class Status:
+    """A TF_Status, from the beginning of a block to its end; a generator would take longer."""
+
+    __slots__ = ("_library", "_status")
+
+    _status: int
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def __enter__(self) -> int:
+        self._status = self._library.TF_NewStatus()
+        return self._status
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        library, status = self._library, self._status
         try:
-            yield status
-            if code := self.TF_GetCode(status):
-                raise TensorFlowError(code, self.TF_Message(status).decode(errors="replace"))
+            if kind is None and (code := library.TF_GetCode(status)):
+                raise TensorFlowError(code, library.TF_Message(status).decode(errors="replace"))
         finally:
-            self.TF_DeleteStatus(status)
+            library.TF_DeleteStatus(status)
 
 
 def library_dir(environ: Mapping[str, str], path: list[str]) -> Path:

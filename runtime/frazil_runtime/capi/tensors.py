@@ -48,14 +48,15 @@ def new_tensor(
 def read_tensor(library: Library, tensor: int) -> Array:
     """A read-only copy of a TF_Tensor; KeyError where its type is not one of ``dtypes``."""
     dtype = dtypes.BY_ENUM[library.TF_TensorType(tensor)]
-    shape = tuple(library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor)))
-    array = np.empty(shape, dtype.numpy)
-    if array.size:
-        memory = _memory(library, tensor)
-        if dtype.is_string:
-            array.ravel()[:] = strings.decode(memory.view(np.uint64).reshape(array.size, -1))
-        else:
-            np.copyto(array, memory.view(dtype.numpy).reshape(shape))
+    shape = [library.TF_Dim(tensor, axis) for axis in range(library.TF_NumDims(tensor))]
+    if 0 in shape:
+        array = np.empty(shape, dtype.numpy)
+    elif dtype.is_string:
+        array = np.empty(shape, dtype.numpy)
+        cells = _memory(library, tensor, np.uint64)
+        array.ravel()[:] = strings.decode(cells.reshape(array.size, -1))
+    else:
+        array = _memory(library, tensor, dtype.numpy).reshape(shape).copy()
     array.flags.writeable = False
     return array
 
@@ -74,16 +75,17 @@ def _allocate(
     if tensor is None:
         raise MemoryError(f"TensorFlow could not allocate {size} bytes")
     if size:
-        memory, first = _memory(library, tensor).view(contents[0].dtype), contents[0]
+        first = contents[0]
+        memory = _memory(library, tensor, first.dtype)
         if len(contents) == 1:
-            np.copyto(memory.reshape(first.shape), first)
+            memory.reshape(first.shape)[...] = first
         else:
             np.concatenate(contents, out=memory.reshape(shape))
     return tensor
 
 
-def _memory(library: Library, tensor: int) -> npt.NDArray[np.uint8]:
-    """The tensor's own bytes (at least one): neither copied nor kept."""
+def _memory(library: Library, tensor: int, dtype: npt.DTypeLike) -> Array:
+    """The tensor's own bytes (at least one), as so many of ``dtype``: neither copied nor kept."""
     size: int = library.TF_TensorByteSize(tensor)
     # A ctypes array would make a new type for each size, and garbage of it.
-    return np.frombuffer(_view(library.TF_TensorData(tensor), size, _WRITABLE), np.uint8)
+    return np.frombuffer(_view(library.TF_TensorData(tensor), size, _WRITABLE), dtype)

@@ -27,6 +27,11 @@ class Clients:
         self._none = asyncio.Event()
         self._stopping = False
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
     def add(self, connection: Client) -> None:
         """One more; where it was accepted a moment too late, it is told so."""
         self._connections.add(connection)

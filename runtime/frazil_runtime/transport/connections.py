@@ -145,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
             if not exchange.whole:
                 self._expect_body(exchange)
             elif not exchange.begun:
-                exchange.begun = True
+                exchange.begun, exchange.lone = True, self._clients.count == 1
                 self._deadline.clear()
                 exchange.begin()
         except InferenceError as error:

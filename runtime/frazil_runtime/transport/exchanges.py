@@ -52,6 +52,8 @@ class Answer(NamedTuple):
 class Exchange:
     """A request as far as it has come, and its answer once there is one.
 
+    ``lone``: no other client is connected.
+
     ``headers`` have lower-case names. ``length`` is the body's, as the client claims: 0 where there
     is none, None where it comes in chunks. ``further`` are headers of whatever the answer will be.
 
@@ -62,7 +64,7 @@ class Exchange:
 
     __slots__ = (
         *("answer", "begin", "begun", "ended", "expects", "further", "grown", "headers", "keeps"),
-        *("leave", "length", "limits", "method", "path", "size", "started", "whole"),
+        *("leave", "length", "limits", "lone", "method", "path", "size", "started", "whole"),
         *("_chunks", "_ready", "_room"),
     )
 
@@ -80,6 +82,7 @@ class Exchange:
         self.started: float | None = None  # when the body began, if not at once
         self.whole = False  # the body has come to its end
         self.expects = headers.get(b"expect", b"").lower() == b"100-continue"
+        self.lone = False
         self.keeps = True  # the client would like to go on with this connection
         self.begin: Begin | None = None  # it has been let in, and this will answer it
         self.begun = False

@@ -127,7 +127,9 @@ class Prediction(Generic[C]):
             return
         call = self._of.codec.decode(exchange.body, asked.json_bytes)
         self._call, self._signature = call, call.request.signature
-        leave = self._of.served.engine.start(asked.applied(call.request), self._finish)
+        request = asked.applied(call.request)
+        request.lone = exchange.lone
+        leave = self._of.served.engine.start(request, self._finish)
         if leave is None:
             exchange.run(self._infer(call))
         elif exchange.answer is None and exchange.leave is None:

@@ -281,3 +281,18 @@ def test_what_an_answer_says(peer: Peer) -> None:
     ((status, headers, body),) = parsed(peer.transport.sent)
     assert (status, body) == (200, b"/now")
     assert set(headers) == {"date", "content-length"}
+
+
+# Who is there.
+
+
+def test_a_request_says_whether_its_client_is_alone(app: App, peer: Peer) -> None:
+    peer.send(get("/first"))
+    assert app.held["/first"].lone
+    other = Peer(app, peer.clients)
+    other.send(get("/second"))
+    assert not app.held["/second"].lone
+    peer.leave()
+    app.answer("/second")
+    other.send(get("/third"))
+    assert app.held["/third"].lone

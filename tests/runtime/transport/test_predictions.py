@@ -301,6 +301,7 @@ async def test_headers_shape_the_request_and_the_answer_tells_of_the_cache(port:
     asked = ask(ONE, x_request_timeout_ms="250", cache_control="no-store")
     asked.come_to(port)
     assert (engine.asked[0].timeout, engine.asked[0].stored) == (0.25, False)
+    assert not engine.asked[0].lone
     engine.done[0](InferResponse(ZERO.outputs, cache="hit"))
     assert (b"x-frazil-cache", b"hit") in (await asked.answered()).headers
 
