@@ -19,6 +19,7 @@ import uvloop
 from frazil_runtime import cgroup, contract, takers, warmup
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.budgets import Budgets
+from frazil_runtime.capi.library import keep_memory
 from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
@@ -224,7 +225,9 @@ async def _drain(lifecycle: Lifecycle, seconds: float, signals: Signals) -> None
 
 def _settle_memory() -> None:
     """Look for garbage in what is to come, and seldom: what has been loaded stays, and a request
-    leaves nothing behind that counting references does not find."""
+    leaves nothing behind that counting references does not find. What it frees the next one uses.
+    """
+    keep_memory()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE_EVERY)

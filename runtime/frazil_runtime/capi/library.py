@@ -15,6 +15,8 @@ IMAGE_LIBRARY_DIR: Final = Path("/opt/frazil/lib")
 FRAMEWORK: Final = "libtensorflow_framework.so.2"
 MAIN: Final = "libtensorflow_cc.so.2"
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
 Pointer = ctypes.c_void_p
 _int, _size, _text = ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
 
@@ -184,6 +186,16 @@ def trim_memory() -> None:
     A graph is a hundred thousand small allocations; without this its import stays resident.
     """
     ctypes.CDLL(None).malloc_trim(0)
+
+
+def keep_memory() -> None:
+    """Keep what runs free for the next ones, up to 64 MiB (glibc's mallopt).
+
+    Else each run has the system clear the same pages again for its larger tensors.
+    """
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, 32 * 1024 * 1024)  # the most that there may be
+    libc.mallopt(_M_TRIM_THRESHOLD, 64 * 1024 * 1024)
 
 
 def _bind(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Callable[..., Any]:
