@@ -25,6 +25,7 @@ from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Workers
 
 TURN_SECONDS: Final = 500e-6  # of runs in place, before the event loop looks at its sockets again
+FEW: Final = 16  # jobs too many for a turn that need not line up for the next
 LONE_SECONDS: Final = 5e-3  # of a run in place, where nobody else is there
 AGAIN: Final = 0.1  # share of session time that running failed rows again may take
 
@@ -159,8 +160,7 @@ class Dispatcher:
         end = self._clock() + TURN_SECONDS
         if self._fresh:
             self._run_fresh(end)
-            if self.scheduler and self._clock() >= end:
-                self._schedule()
+            if self._turn_due:
                 return
         while True:
             exhausted = self._seconds_again > AGAIN * self._seconds
@@ -178,7 +178,8 @@ class Dispatcher:
                 return
 
     def _run_fresh(self, end: float) -> None:
-        """Run what needs no line; what is too much for one turn lines up after all."""
+        """Run what needs no line; of what is too much for one turn, a few may wait for the next
+        one, and many line up after all."""
         jobs, self._fresh = self._fresh, []
         alike: dict[tuple[Kind, int], list[Job]] = {}
         for job in jobs:
@@ -189,8 +190,14 @@ class Dispatcher:
                 count = 1 if rows > 1 else batcher.whole(len(waiting), waiting[0].cost.best)
                 self._run_whole(waiting[:count])
                 del waiting[:count]
-            for job in waiting:
+        left = [job for waiting in alike.values() for job in waiting]
+        if not self.scheduler and len(left) <= FEW:
+            self._fresh += left
+        else:
+            for job in left:
                 self._line_up(job)
+        if left:
+            self._schedule()
 
     def _run_whole(self, jobs: list[Job]) -> None:
         now, first = self._clock(), jobs[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final, Protocol
 
-SCRATCH_BYTES: Final = 256 * 1024  # as much as an event loop would read at once
+SCRATCH_BYTES: Final = 512 * 1024  # as much as an event loop would read at once
 
 
 class Client(Protocol):
