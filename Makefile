@@ -74,8 +74,9 @@ demo: install ## From a checkpoint in a bucket to predictions, and on to a bette
 measure: down install ## Fill the tables of docs/measurements.md, on a devcluster that does nothing else
 	$(BIN)/python -m bench.measure
 
-bench-engine: setup ## The engine beside a bare server and the session alone; its start; its memory
+bench-engine: setup ## The engine beside a bare server and the session alone; a miss; its start; its memory
 	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.engine.miss
 	$(BIN)/python -m bench.engine.start
 	$(BIN)/python -m bench.engine.leak
 

@@ -26,6 +26,7 @@ def main() -> int:
     scenarios = chosen(options.only)
     if not scenarios:
         parser.error(f"no scenario has {options.only!r} in its name")
+    options.output.mkdir(parents=True, exist_ok=True)
     for model in run.MODELS:
         artifact(model)
     with Generator() as generator:

@@ -19,17 +19,16 @@ import numpy as np
 import orjson
 import uvloop
 
-from bench.engine.models import BUILD, HEADS, artifact
+from bench.engine.models import HEADS, artifact
 from bench.engine.process import HOST, Process, frazil
 from bench.engine.requests import body_of_rows, image, post, small
 from frazil_runtime.client.connection import Asker
 from frazil_runtime.client.remote import Server
-from frazil_runtime.contract import MIB, POLICY_PATH, TIMEOUT_HEADER, Policy
+from frazil_runtime.contract import MIB, TIMEOUT_HEADER, Policy
 
 MODELS: Final = ("small", "image", "heads")
 CONNECTIONS: Final = 16
 EVERY_CHOICE, EVERY_POLICY, EVERY_LOOK = 200, 4000, 10_000  # requests
-TOKEN: Final = "leak"
 CANCELLED: Final = -1  # in place of a status
 _HEADS: Final = "/v2/models/heads/infer"
 
@@ -121,7 +120,7 @@ class Leak:
             else:
                 self.statuses[await asker.ask(request)] += 1
             if number % EVERY_POLICY == 0:
-                await asyncio.to_thread(self._change, policy(number // EVERY_POLICY))
+                await asyncio.to_thread(self._process.change, policy(number // EVERY_POLICY))
             if number % EVERY_LOOK == 0:
                 self._look(number)
         asker.close()
@@ -132,14 +131,6 @@ class Leak:
         writer.write(request[: len(request) // int(self._cancel.integers(1, 3))])
         await asyncio.sleep(0.001 * self._cancel.random())
         writer.transport.abort()
-
-    def _change(self, wanted: Policy) -> None:
-        status, _ = self._process.ask(
-            *("POST", POLICY_PATH, wanted.to_json().encode()),
-            admin=True,
-            Authorization=f"Bearer {TOKEN}",
-        )
-        assert status == 200, status
 
     def _look(self, number: int) -> None:
         self.looks[number] = self._process.memory("VmRSS")
@@ -154,9 +145,7 @@ class Leak:
 def measure(total: int) -> float:
     """How much the memory grew during the last quarter, as a share of what it was."""
     places = [f"{name}={artifact(name)}" for name in MODELS]
-    token = BUILD / "token"
-    token.write_text(TOKEN)
-    with frazil(places, Policy(), token) as process:
+    with frazil(places, Policy(), changes=True) as process:
         process.wait_for("/v2/health/ready")
         leak = Leak(process, total)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from frazil_runtime import contract
 HOST: Final = "127.0.0.1"
 PATIENCE: Final = 60.0  # seconds for a server to become one
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
+_TOKEN: Final = "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,15 @@ class Process:
             connection.close()
         return answer.status, orjson.loads(text) if text[:1] in b"{[" else None
 
+    def change(self, policy: contract.Policy) -> None:
+        """Have it follow another policy."""
+        status, _ = self.ask(
+            *("POST", contract.POLICY_PATH, policy.to_json().encode()),
+            admin=True,
+            Authorization=f"Bearer {_TOKEN}",
+        )
+        assert status == 200, status
+
     def wait_for(self, path: str, body: bytes = b"") -> float:
         """Ask until the answer is 200; seconds from the start to it."""
         while time.monotonic() - self.started < PATIENCE and self.child.poll() is None:
@@ -91,18 +102,22 @@ def machine_cpu() -> float:
 
 @contextmanager
 def frazil(
-    models: Sequence[str], policy: contract.Policy | None = None, token: Path | None = None
+    models: Sequence[str], policy: contract.Policy | None = None, *, changes: bool = False
 ) -> Iterator[Process]:
     """`frazil serve` with its defaults, but where ``policy`` says otherwise; not yet ready.
 
-    ``models`` are NAME=ARTIFACT.
+    ``models`` are NAME=ARTIFACT. With ``changes`` it may be told another policy.
     """
     flags = [f"--model={model}" for model in models]
     if policy is not None:
         file = BUILD / "policy.json"
         file.write_text(policy.to_json())
         flags.append(f"--policy={file}")
-    environ = {contract.ENV_TOKEN_FILE: str(token)} if token else {}
+    environ = _malloc()
+    if changes:
+        token = BUILD / "token"
+        token.write_text(_TOKEN)
+        environ[contract.ENV_TOKEN_FILE] = str(token)
     port, admin = _free_port(), _free_port()
     flags += [f"--host={HOST}", f"--http-port={port}", f"--admin-port={admin}", "--grpc-port=0"]
     with _running(["frazil_runtime", "serve", *flags], environ, port, admin) as process:
@@ -134,6 +149,14 @@ def _running(
     finally:
         child.kill()
         child.wait()
+
+
+def _malloc() -> dict[str, str]:
+    """The environment in which a process has the image's malloc, where this machine has it."""
+    if name := find_library("jemalloc"):
+        return {"LD_PRELOAD": name}
+    print("without jemalloc: install Debian's libjemalloc2", file=sys.stderr)
+    return {}
 
 
 def _free_port() -> int:

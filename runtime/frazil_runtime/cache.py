@@ -68,7 +68,7 @@ def key_of(scope: bytes, epoch: int, inputs: Sequence[Array]) -> bytes:
     """
     hasher = blake3(b"%d;%s" % (epoch, scope))
     for array in inputs:
-        if array.dtype == object:
+        if array.dtype.hasobject:
             for some in texts.slices(array):
                 hasher.update("".join([f"{len(text)}," for text in some]).encode())
             for some in texts.slices(array):
@@ -87,7 +87,7 @@ def _bytes(array: Array) -> memoryview:
 
 def size_of(array: Array) -> int:
     """Bytes in memory; of strings, with what Python adds to each."""
-    if array.dtype == object:
+    if array.dtype.hasobject:
         added = (sum(map(len, some)) + _OBJECT_OVERHEAD * len(some) for some in texts.slices(array))
         return array.nbytes + sum(added)
     return array.nbytes

@@ -53,6 +53,10 @@ def test_a_pod_holds_little_private_memory(scene: Stage, pod: str, figure: Figur
     assert kilobytes < 100_000
 
 
+def test_a_pod_allocates_with_the_malloc_of_its_image(scene: Stage, pod: str) -> None:
+    assert "libjemalloc" in scene.cluster.kubectl("exec", pod, "--", "cat", "/proc/1/maps")
+
+
 def test_the_operator_reacts_at_once(scene: Stage, pod: str, figure: Figure) -> None:
     applied = stamp(next(requests(scene, "modeldeployments", "digits")))
     job = next(

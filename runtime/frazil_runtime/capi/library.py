@@ -16,6 +16,7 @@ FRAMEWORK: Final = "libtensorflow_framework.so.2"
 MAIN: Final = "libtensorflow_cc.so.2"
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_JEMALLOC_PURGE: Final = b"arena.4096.purge"  # MALLCTL_ARENAS_ALL
 
 Pointer = ctypes.c_void_p
 _int, _size, _text = ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
@@ -181,15 +182,19 @@ def _dlopen(path: Path) -> int:
 
 
 def trim_memory() -> None:
-    """Give freed memory back to the system (glibc's malloc_trim; 11-15 ms).
+    """Give freed memory back to the system, whichever malloc is there (glibc's: 11-15 ms).
 
     A graph is a hundred thousand small allocations; without this its import stays resident.
     """
-    ctypes.CDLL(None).malloc_trim(0)
+    process = ctypes.CDLL(None)
+    if hasattr(process, "mallctl"):
+        process.mallctl(_JEMALLOC_PURGE, None, None, None, 0)
+    else:
+        process.malloc_trim(0)
 
 
 def keep_memory() -> None:
-    """Keep what runs free for the next ones, up to 64 MiB (glibc's mallopt).
+    """Keep what runs free for the next ones, up to 64 MiB (glibc's mallopt; jemalloc does so).
 
     Else each run has the system clear the same pages again for its larger tensors.
     """

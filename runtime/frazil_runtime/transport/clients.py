@@ -22,7 +22,7 @@ class Clients:
     """
 
     def __init__(self) -> None:
-        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self.scratch = bytearray(SCRATCH_BYTES)
         self._connections: set[Client] = set()
         self._none = asyncio.Event()
         self._stopping = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from frazil_runtime.errors import InferenceError
@@ -52,7 +53,7 @@ class Connection(asyncio.BufferedProtocol):
         self._app, self._terms, self._clients = app, terms, clients
         self._loop, self._deadline = loop, Deadline(loop)
         self._line = deque[Exchange]()  # in the order in which they are to be answered
-        self.receiver = Receiver(app, clients.scratch, self._line, self._go_on)
+        self.receiver = Receiver(app, clients.scratch, self._line, self._go_on, self._let_in)
         self._stopping = False  # the next answer is the last
         self._done = False  # the last answer has been sent
         self._waiting = False  # to be read on, until there is less to do
@@ -128,30 +129,43 @@ class Connection(asyncio.BufferedProtocol):
         while self._line and not (self._done or self._stalled):
             first = self._line[0]
             if first.answer is None:
-                self._work_at(first)
+                self._attempt(self._work_at, first)
             if first.answer is None:
                 break
             self._send(first, first.answer)
         self._busy = False
         self._wait(self._stalled or (len(self._line) > 1 and not self.receiver.deaf))
 
-    def _work_at(self, exchange: Exchange) -> None:
+    def _let_in(self, exchange: Exchange) -> None:
+        """Let in, or refuse, whose turn it is; to tell it is for when its body has been read."""
+        if self._line[0] is exchange and not (self._done or self._stalled):
+            self._busy = True
+            self._attempt(self._admit, exchange)
+            self._busy = False
+
+    def _attempt(self, work: Callable[[Exchange], object], exchange: Exchange) -> None:
         try:
-            if exchange.begin is None:
-                exchange.begin = self._app.admit(exchange)
-                if exchange.answer is not None:
-                    return
-            exchange.check_size()
-            if not exchange.whole:
-                self._expect_body(exchange)
-            elif not exchange.begun:
-                exchange.begun, exchange.lone = True, self._clients.count == 1
-                self._deadline.clear()
-                exchange.begin()
+            work(exchange)
         except InferenceError as error:
             exchange.refuse(error)
         except Exception as error:
             exchange.fail(error)
+
+    def _admit(self, exchange: Exchange) -> None:
+        exchange.begin = self._app.admit(exchange)
+
+    def _work_at(self, exchange: Exchange) -> None:
+        if exchange.begin is None:
+            self._admit(exchange)
+            if exchange.answer is not None:
+                return
+        exchange.check_size()
+        if not exchange.whole:
+            self._expect_body(exchange)
+        elif exchange.begin is not None and not exchange.begun:
+            exchange.begun, exchange.lone = True, self._clients.count == 1
+            self._deadline.clear()
+            exchange.begin()
 
     def _expect_body(self, exchange: Exchange) -> None:
         """Bound its time; some clients send none before they are told to."""

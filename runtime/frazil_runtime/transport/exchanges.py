@@ -117,11 +117,11 @@ class Exchange:
         """Bytes of the body that are still to come; None where it comes in chunks."""
         return None if self.length is None else self.length - self.size
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes | memoryview) -> None:
         """Some more of the body; what comes after an answer is thrown away."""
         self.size += len(chunk)
         if self.answer is None:
-            self._chunks.append(chunk)
+            self._chunks.append(bytes(chunk))  # no copy where these are bytes already
 
     def room(self) -> memoryview:
         """Where more of a body is to be put whose length is known: not more than its rest.

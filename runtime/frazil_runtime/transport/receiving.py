@@ -1,15 +1,15 @@
 """What a connection receives: bytes in, exchanges out.
 
 What is short is read into a buffer that all connections share, and parsed there: the parser's copy
-of a short body is cheap. The rest of a long one whose length is known passes the parser by. It is
-read to where it is kept, and copied by nobody.
+of a short body is cheap. A long one whose length is known passes the parser by. What came with the
+head is copied once, if the request is let in at all; the rest is read to where it is kept.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from httptools import HttpParserCallbackError, HttpParserError
 
@@ -18,6 +18,9 @@ from frazil_runtime.transport import heads
 from frazil_runtime.transport.exchanges import Exchange
 from frazil_runtime.transport.limits import Limits
 from frazil_runtime.transport.parser import Parser
+
+_END: Final = b"\r\n\r\n"  # of a head
+_LONG: Final = 32 * 1024  # bytes from which on to look for that pays
 
 
 class Limiting(Protocol):
@@ -30,22 +33,25 @@ class Receiver:
     """Appends requests to ``line`` as their heads have come, and hears the rest of each.
 
     ``scratch`` is what is read into: what it holds is used up before anything else is read.
-    ``ready`` is every exchange's own.
+    ``ready`` is every exchange's own; ``let_in`` may admit or refuse the one it is given, whose
+    body has come but was not looked at.
     """
 
     def __init__(
         self,
         app: Limiting,
-        scratch: memoryview,
+        scratch: bytearray,
         line: deque[Exchange],
         ready: Callable[[], object],
+        let_in: Callable[[Exchange], object],
     ) -> None:
         self.url, self.headers = b"", list[tuple[bytes, bytes]]()
         self.coming: Exchange | None = None  # the last in line, or answered already, until whole
         self.in_head = False
         self.overhead = 0  # bytes, since a head began or some of a body came
         self.deaf = False  # nothing more is to be read
-        self._app, self._scratch, self._line, self._ready = app, scratch, line, ready
+        self._app, self._line, self._ready, self._let_in = app, line, ready, let_in
+        self._bytes, self._scratch = scratch, memoryview(scratch)
         self._parser = Parser(self)
         self._passing: Exchange | None = None  # what is coming, if past the parser
 
@@ -69,8 +75,11 @@ class Receiver:
             self._pass(self._passing, size)
             return
         self.overhead += size
+        data = self._scratch[:size]
         try:
-            self._parser.feed_data(self._scratch[:size])
+            if size >= _LONG and self.coming is None and not self.in_head:
+                data = self._take_head(data)
+            self._parser.feed_data(data)
         except HttpParserError as error:
             self._refuse(error)
 
@@ -126,6 +135,21 @@ class Receiver:
             exchange.refuse(invalid(f"what was sent cannot be read as HTTP/1.1: {cause}"))
         else:
             exchange.fail(cause or error)
+
+    def _take_head(self, data: memoryview) -> memoryview:
+        """Read a head, and the body behind it if that is here; what is left is the parser's."""
+        end = self._bytes.find(_END, 0, len(data)) + len(_END)
+        self._parser.feed_data(data[:end])
+        coming, data = self.coming, data[end:]
+        if coming is None or not coming.keeps:  # see _is_to_pass
+            return data
+        self._let_in(coming)
+        rest = coming.rest
+        if rest is None or rest > len(data):
+            return data
+        coming.take(data[:rest])
+        self._pass(coming, 0)
+        return data[rest:]
 
     def _pass(self, coming: Exchange, size: int) -> None:
         self.overhead = 0

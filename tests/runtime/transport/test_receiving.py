@@ -23,9 +23,12 @@ class Watched(App):
     """Lets the test at an exchange whose body is still coming."""
 
     coming: Exchange
+    refuses: InferenceError | None = None
 
     def admit(self, exchange: Exchange) -> Begin:
         self.coming = exchange
+        if self.refuses is not None:
+            raise self.refuses
         return super().admit(exchange)
 
 
@@ -37,7 +40,7 @@ def app() -> Watched:
 @pytest.fixture
 def peer(app: Watched) -> Peer:
     clients = Clients()
-    clients.scratch = memoryview(bytearray(SCRATCH))
+    clients.scratch = bytearray(SCRATCH)
     return Peer(app, clients)
 
 
@@ -52,7 +55,7 @@ def room(peer: Peer) -> int:
 
 def is_scratch(peer: Peer) -> bool:
     """Whether what comes next is read to where nobody keeps it."""
-    return peer.connection.get_buffer(-1).obj is peer.clients.scratch.obj
+    return peer.connection.get_buffer(-1).obj is peer.clients.scratch
 
 
 # A request's head, its body and what follows: in which pieces.
@@ -253,6 +256,48 @@ def test_the_body_of_who_asks_for_another_protocol_passes_the_parser_too(peer: P
     assert room(peer) == 990
     peer.send(b"x" * 990 + NOW)
     assert peer.replies == [(200, b"x" * 1000), (200, b"/now")]
+
+
+# What comes in one read with a long body that came with its head.
+AROUND = {
+    "nothing": (b"", b"", []),
+    "an empty line before it": (b"\r\n", b"", []),
+    "a request behind it": (b"", NOW, [(200, b"/now")]),
+    "another one like it": (b"", HEAD % 40_000 + body_of(40_000), [(200, body_of(40_000))]),
+    "some of a request behind it": (b"", NOW[:9], []),
+    "garbage behind it": (b"", b"\x16\x03\x01\r\n\r\n", [400]),
+}
+
+
+@pytest.mark.parametrize(("before", "behind", "more"), AROUND.values(), ids=AROUND)
+def test_a_long_body_that_comes_with_its_head(
+    app: Watched, before: bytes, behind: bytes, more: list[object]
+) -> None:
+    peer = Peer(app, Clients())
+    peer.send(before + HEAD % 40_000 + body_of(40_000) + behind)
+    assert peer.replies[:1] == [(200, body_of(40_000))]
+    assert [reply if reply in more else reply[0] for reply in peer.replies[1:]] == more
+
+
+def test_a_long_body_that_comes_with_its_head_is_not_looked_at_where_that_is_refused(
+    app: Watched,
+) -> None:
+    peer = Peer(app, Clients())
+    app.refuses = BUSY
+    peer.send(HEAD % 40_000 + body_of(40_000) + NOW)
+    assert peer.statuses == [503, 503]
+    assert app.coming.body == b""
+    peer.loop.advance(20.0)
+    assert not peer.ended, "it idles"
+
+
+def test_a_long_body_waits_for_its_turn(app: Watched) -> None:
+    peer = Peer(app, Clients())
+    peer.send(HELD)
+    peer.send(HEAD % 40_000 + body_of(40_000))
+    assert not peer.replies
+    app.answer("/held")
+    assert peer.replies == [(200, b"/held"), (200, body_of(40_000))]
 
 
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\r\n\r\n", b"0\r\n\r\n", b"x"])
