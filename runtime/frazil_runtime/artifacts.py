@@ -1,6 +1,6 @@
 """Artifacts on their way from a store to the local disk: streamed, checked, renamed into place.
 
-What a store holds is in contract.py and manifest.py: ``artifacts/sha256-<hex>/`` with a manifest
+What a store holds is in contract and manifest.py: ``artifacts/sha256-<hex>/`` with a manifest
 that names every file, and is itself what the name is the digest of.
 """
 

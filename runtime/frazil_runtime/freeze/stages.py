@@ -25,7 +25,7 @@ def run(
 ) -> FreezeResult | None:
     """Do one container's work; ``publish`` has the Job's result.
 
-    ``environ`` is read as contract.py says; ``fetch`` drops the source's credentials from it. What
+    ``environ`` is read as contract says; ``fetch`` drops the source's credentials from it. What
     the index has is only passed on by the later stages. Raises FreezeError, UnavailableError and
     whatever else goes wrong.
     """

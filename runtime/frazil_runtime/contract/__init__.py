@@ -1,6 +1,6 @@
 """What the operator and the runtime agree on: ports, environment, paths, exit codes, results.
 
-The one module of this package that the operator imports. Standard library only.
+The one package of the runtime's that the operator imports. Standard library only.
 """
 
 from __future__ import annotations

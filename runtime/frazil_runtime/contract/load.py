@@ -1,0 +1,88 @@
+"""How much a serving pod has to do: what it answers at its admin port's LOAD_PATH."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+LOAD_PATH: Final = "/load"
+# `?wait=SECONDS`: the answer may come so much later, unless a request has to wait before that.
+WAIT_PARAMETER: Final = "wait"
+LONGEST_WAIT: Final = 30.0  # seconds
+LOAD_BYTES: Final = 4096  # the document has less
+
+SHORT_SECONDS: Final = 6  # the two spans of time that arrivals are averaged over
+LONG_SECONDS: Final = 60
+
+_LIMIT: Final = 1e6  # of any figure: what is more is no measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One process's load, by its own clock alone.
+
+    ``queued`` requests wait, ``running`` are being run; ``queued_seconds`` is the session time that
+    all of them are expected to take yet, ``wait_seconds`` what the last in line waits.
+
+    ``demand_short`` and ``demand_long`` are the session seconds a second that arrivals of the last
+    SHORT_SECONDS and LONG_SECONDS cost, the refused ones included; what the output cache answered,
+    or what joined a run under way, costs nothing. ``saved_long`` is what those would have cost.
+
+    ``slots`` runs go on at a time; ``capacity`` is the session seconds a second that were worked
+    off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
+    of them from the output cache.
+    """
+
+    queued: int = 0
+    running: int = 0
+    queued_seconds: float = 0.0
+    wait_seconds: float = 0.0
+    demand_short: float = 0.0
+    demand_long: float = 0.0
+    saved_long: float = 0.0
+    slots: int = 1
+    capacity: float = 0.0
+    requests: int = 0
+    hits: int = 0
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Load:
+        """What ``to_json`` wrote; ValueError says what is wrong with what somebody else did.
+
+        What is left out has its default, and what only a later version knows is passed over.
+        """
+        try:
+            record = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("too deep") from error
+        if not isinstance(record, dict):
+            raise ValueError("not an object")
+        default = cls()
+        known = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        return cls(
+            **{name: _figure(name, got, getattr(default, name)) for name, got in known.items()}
+        )
+
+
+def _figure(name: str, sent: object, default: object) -> Any:
+    """A figure of its default's type; the counters alone have no upper limit."""
+    kind = type(default)
+    value = float(sent) if kind is float and type(sent) is int else sent
+    limit = 2**63 if name in ("requests", "hits") else _LIMIT
+    if type(value) is not kind or not isinstance(value, int | float) or not 0 <= value <= limit:
+        raise ValueError(
+            f"{name} must be a {kind.__name__} from 0 to {limit:g}, not {_shown(sent)}"
+        )
+    return value
+
+
+def _shown(sent: object) -> str:
+    if isinstance(sent, float) and not math.isfinite(sent):
+        return str(sent)
+    return str(sent)[:32] if isinstance(sent, int | float) else type(sent).__name__
