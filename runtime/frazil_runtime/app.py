@@ -27,6 +27,7 @@ from frazil_runtime.errors import ArtifactError
 from frazil_runtime.inputs import Inputs, open_inputs
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.listeners import Listeners, address
+from frazil_runtime.load import LoadReader
 from frazil_runtime.logs import log, process_age
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.metrics import Metrics
@@ -126,7 +127,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         engine = Engine(slots, settings.batching, settings.policy)
         budgets = Budgets(engine.follow, settings.policy)
         policies = Policies(settings.policy, budgets.follow)
-        admin = AdminApp(lifecycle, metrics, policies, settings.token_file)
+        admin = AdminApp(lifecycle, metrics, LoadReader(engine), policies, settings.token_file)
         if settings.policy_file is not None:
             watching = asyncio.create_task(watch_file(settings.policy_file, policies))
             rooms.callback(watching.cancel)
@@ -162,6 +163,7 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         _announce(metrics, models)
         await signals.stop.wait()
         await _drain(lifecycle, settings.drain_seconds, signals)
+        engine.dispatcher.meter.wake()
         log.info("finishing %d requests", engine.dispatcher.in_flight)
 
 

@@ -20,6 +20,7 @@ from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.execution import ENDLESS_SECONDS, Execution
 from frazil_runtime.jobs import Hosted, Job, Outcome, Part, Piece, Result, Run
 from frazil_runtime.line import Line
+from frazil_runtime.meter import Meter
 from frazil_runtime.pace import Pace
 from frazil_runtime.scheduler import Rules, Scheduler
 from frazil_runtime.workers import Workers
@@ -42,10 +43,11 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.costs = Costs(batching.max_batch_size)
-        self._pace = Pace(slots)
-        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), self._pace.rate)
+        self.pace = Pace(slots)
+        self.scheduler: Scheduler[Piece] = Scheduler(Rules(), self.pace.rate)
         self.in_flight = 0  # jobs taken and not yet ended
         self.refused = 0
+        self.meter = Meter(clock)
         self._workers = Workers(slots)
         self._execution = Execution(endless_seconds, clock, self._resume)
         self._execute = self._execution.execute
@@ -82,6 +84,7 @@ class Dispatcher:
         quick = job.cost.quick or (alone and job.cost.ends_within(LONE_SECONDS, job.rows))
         job.quick = quick and not job.hosted.manifest.loops
         self.in_flight += 1
+        self.meter.demand.add(job.arrived, job.cost.expected(job.rows))
         if not (job.quick and self._needs_no_line(job)):
             self._line_up(job)
             self._schedule()
@@ -99,8 +102,8 @@ class Dispatcher:
 
     def _line_up(self, job: Job) -> None:
         if not self.scheduler:
-            self._pace.begin(job.arrived)
-            self.scheduler.rate = self._pace.rate
+            self.pace.begin(job.arrived)
+            self.scheduler.rate = self.pace.rate
         piece = self._line.piece(job, 0, job.rows)
         for leaving in self.scheduler.admit(piece, self.running):
             if leaving is piece:
@@ -130,13 +133,21 @@ class Dispatcher:
 
     def would_refuse(self, hosted: Hosted, coming: int) -> bool:
         """Whether the least request of this model would be refused now, after so many that are
-        coming in already."""
+        coming in already; one that is has come all the same, as far as the demand goes."""
         if not self.scheduler:
             return False
         cost, size = self.costs.least(hosted.name, hosted.manifest.default_signature)
         # Of those who are coming no more are counted on than wait: they may take their time.
         ahead = self.running + min(coming, len(self.scheduler)) * cost
-        return self.scheduler.would_refuse(self._clock(), size, ahead)
+        now = self._clock()
+        refused = self.scheduler.would_refuse(now, size, ahead)
+        if refused:
+            self.meter.demand.add(now, cost)
+        return refused
+
+    def needs_no_run(self, kind: Kind, rows: int) -> None:
+        """A request has come that is answered without one of its own."""
+        self.meter.saved.add(self._clock(), self.costs.of(kind).expected(rows))
 
     def close(self) -> None:
         """Finish what has begun, start nothing more."""
@@ -166,6 +177,8 @@ class Dispatcher:
             exhausted = self._seconds_again > AGAIN * self._seconds
             piece = self._line.first(self._workers.idle, exhausted=exhausted)
             if piece is None:
+                if self.scheduler:
+                    self.meter.wake()
                 return
             run = self._line.form(piece)
             self._runs.add(run)
@@ -220,8 +233,8 @@ class Dispatcher:
     def _finish(self, run: Run, outcome: Outcome) -> None:
         self._runs.discard(run)
         if self.scheduler:
-            self._pace.work_off(self._clock(), run.waited)
-            self.scheduler.rate = self._pace.rate
+            self.pace.work_off(self._clock(), run.waited)
+            self.scheduler.rate = self.pace.rate
         self._seconds += outcome.wall
         if run.again:
             self._seconds_again += outcome.wall

@@ -216,11 +216,14 @@ class ModelEngine:
             if found is not None:
                 asked.cache = "hit"
                 self.statistics.hits.count += 1
+                self._engine.dispatcher.needs_no_run(asked.form.kind, asked.form.rows or 1)
                 asked.take(found)
                 return
             asked.cache = "miss"
             self.statistics.misses.count += 1
             flight = self._flights.get(key)
+            if flight is not None:
+                self._engine.dispatcher.needs_no_run(asked.form.kind, asked.form.rows or 1)
         flight = flight or self._take_off(asked)
         flight.join(asked, asked.time_left)
 

@@ -15,6 +15,7 @@ LEAST: Final = 0.05  # of the slots' whole time: what a process that is stopped 
 # again: so the estimate falls soon and rises late.
 _FALL: Final = 0.5
 _RISE: Final = 0.05
+_EVEN: Final = 0.05  # likewise for the capacity, which promises nothing to anybody
 
 
 class Pace:
@@ -24,10 +25,13 @@ class Pace:
     together than each by itself: so it is looked at while something waits, less a reserve, and half
     of the slots are counted on until then. Likewise after a rest: who is refused never waits, so a
     rate that is too low would hide that it is. Times are in seconds of one clock.
+
+    ``capacity`` is the same as seen, without a reserve and whatever came after it; 0 until then.
     """
 
     def __init__(self, slots: int) -> None:
         self.rate = slots * AT_FIRST
+        self.capacity = 0.0
         self._slots = slots
         self._since = 0.0
         self._worked = 0.0
@@ -44,7 +48,10 @@ class Pace:
         self._worked += seconds
         passed = now - self._since
         if passed >= WINDOW_SECONDS:
-            newest = max(RESERVED * self._worked / passed, LEAST * self._slots)
+            seen = self._worked / passed
+            newest = max(RESERVED * seen, LEAST * self._slots)
             self.rate += (_FALL if newest < self.rate else _RISE) * (newest - self.rate)
+            seen = max(seen, LEAST * self._slots)
+            self.capacity += (_EVEN if self.capacity else 1.0) * (seen - self.capacity)
             self._since = self._seen = now
             self._worked = 0.0

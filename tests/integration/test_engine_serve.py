@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,7 +14,8 @@ import tensorflow as tf
 from fakes import artifacts
 from fakes.serving import serving
 
-from frazil_runtime.contract import CACHE_HEADER, ENV_TOKEN_FILE, Policy
+from frazil_runtime.contract import CACHE_HEADER, ENV_TOKEN_FILE, READY_PATH, Policy
+from frazil_runtime.contract.load import LOAD_PATH, PREFER_HEADER, Load
 from frazil_runtime.manifest import Signature
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
@@ -91,3 +94,27 @@ def test_a_policy_in_a_file_is_followed_when_it_changes(doubling: Path, tmp_path
         file.write_text(Policy(number=1, output_cache_mode="Always").to_json())
         server.wait_for("policy 1: ")
         assert [ask(url, "two", 1).headers[CACHE_HEADER] for _ in range(2)] == ["miss", "hit"]
+
+
+def test_the_load_is_told_to_who_asks(doubling: Path) -> None:
+    with serving(doubling, "--name=two") as server:
+        admin, url = server.address("probes and metrics"), server.address("listening")
+        server.wait_for("ready in")
+        for _ in range(2):
+            ask(url, "two", 1)
+        load = Load.from_json(httpx.get(f"{admin}{LOAD_PATH}").content)
+        assert (load.requests, load.hits, load.queued) == (2, 1, 0)
+        assert 0 < load.demand_short < 1
+        assert load.saved_long == pytest.approx(load.demand_long, rel=0.5)
+
+
+def test_who_watches_the_load_does_not_hold_up_the_end(doubling: Path) -> None:
+    with serving(doubling, "--name=two") as server, ThreadPoolExecutor() as threads:
+        admin = server.address("probes and metrics")
+        server.wait_for("ready in")
+        watch = partial(httpx.get, headers={PREFER_HEADER: "wait=30"}, timeout=60)
+        watching = threads.submit(watch, f"{admin}{LOAD_PATH}")
+        httpx.get(f"{admin}{READY_PATH}")  # the watch has been taken by now, or never will be
+        server.process.terminate()
+        assert watching.result().status_code == 200
+        assert server.end() == 0

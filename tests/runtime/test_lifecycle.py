@@ -8,6 +8,7 @@ import pytest
 from fakes.exchanges import answered
 
 from frazil_runtime.contract import Policy
+from frazil_runtime.contract.load import Load
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.policies import Policies
@@ -15,8 +16,23 @@ from frazil_runtime.transport import admin
 from frazil_runtime.transport.admin import AdminApp
 
 
-def port(lifecycle: Lifecycle) -> AdminApp:
-    return AdminApp(lifecycle, Metrics(), Policies(Policy(), lambda _: None), None)
+class Quiet:
+    """A load that is told at once where it may be told later; ``asked`` is how much later."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def now(self) -> Load:
+        return Load()
+
+    async def soon(self, seconds: float) -> Load:
+        self.asked.append(seconds)
+        return Load(queued=1)
+
+
+def port(lifecycle: Lifecycle, loads: Quiet | None = None) -> AdminApp:
+    policies = Policies(Policy(), lambda _: None)
+    return AdminApp(lifecycle, Metrics(), loads or Quiet(), policies, None)
 
 
 async def get(app: AdminApp, path: str) -> tuple[int, str]:
@@ -62,5 +78,29 @@ async def test_metrics_are_there_before_the_model_is() -> None:
 async def test_other_paths_are_answered_with_those_there_are() -> None:
     assert await get(port(Lifecycle()), "/") == (
         404,
-        "the admin port has /healthz /readyz /metrics /policy\n",
+        "the admin port has /healthz /readyz /metrics /load /policy\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "prefer", "asked", "queued"),
+    [
+        pytest.param(State.READY, None, [], 0, id="who would not wait is told at once"),
+        pytest.param(State.READY, "wait=20", [20], 1, id="who would rather wait does"),
+        pytest.param(State.READY, "respond-async, Wait=5", [5], 1, id="among other wishes"),
+        pytest.param(State.READY, "wait=99999", [30], 1, id="not for ever"),
+        pytest.param(State.READY, "wait=0", [], 0, id="no time is none"),
+        pytest.param(State.READY, "wait=soon", [], 0, id="a wish that is none"),
+        pytest.param(State.WARMING, "wait=20", [], 0, id="who starts has nothing to wait for"),
+        pytest.param(State.DRAINING, "wait=20", [], 0, id="who drains keeps nobody"),
+    ],
+)
+async def test_the_load_is_told(
+    state: State, prefer: str | None, asked: list[float], queued: int
+) -> None:
+    lifecycle, loads = Lifecycle(), Quiet()
+    lifecycle.enter(state)
+    headers = {} if prefer is None else {"prefer": prefer}
+    answer = await answered(port(lifecycle, loads), "GET", "/load", headers=headers)
+    assert (answer.status, loads.asked) == (200, asked)
+    assert Load.from_json(answer.body) == Load(queued=queued)

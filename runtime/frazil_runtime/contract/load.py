@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 LOAD_PATH: Final = "/load"
-# `?wait=SECONDS`: the answer may come so much later, unless a request has to wait before that.
-WAIT_PARAMETER: Final = "wait"
-LONGEST_WAIT: Final = 30.0  # seconds
+# `Prefer: wait=SECONDS` (RFC 7240): the answer may come so much later, and comes as soon as a
+# request has to wait.
+PREFER_HEADER: Final = "Prefer"
+LONGEST_WAIT: Final = 30  # seconds
 LOAD_BYTES: Final = 4096  # the document has less
 
 SHORT_SECONDS: Final = 6  # the two spans of time that arrivals are averaged over

@@ -1,11 +1,13 @@
-"""The admin port: probes, metrics, policies. It is there before the model and after the drain."""
+"""The admin port: probes, metrics, load, policies. There before the model and after the drain."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from frazil_runtime.contract import LIVE_PATH, METRICS_PATH, POLICY_PATH, READY_PATH, Policy
+from frazil_runtime.contract.load import LOAD_PATH, LONGEST_WAIT, PREFER_HEADER, Load
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import CONTENT_TYPE, Metrics
 from frazil_runtime.policies import Policies, is_authorized
@@ -19,18 +21,36 @@ POLICY_LIMITS: Final = Limits(bytes=64 * 1024, seconds=5.0)
 # hears of readiness when it happens, not at its next probe. Below the probes' default timeout.
 PATIENCE: Final = 0.8
 
+_WAIT: Final = re.compile(rb"(?:^|[,;\s])wait=(\d{1,6})(?:$|[,;\s])", re.IGNORECASE)
+
+
+class Loads(Protocol):
+    """What reads the load."""
+
+    def now(self) -> Load:
+        """At once."""
+
+    async def soon(self, seconds: float) -> Load:
+        """As soon as a request has to wait; after ``seconds`` at the latest."""
+
 
 class AdminApp:
-    """Probes and metrics to be had, and a policy to be given."""
+    """Probes, metrics and load to be had, and a policy to be given."""
 
     limits = POLICY_LIMITS
     draining = False  # probes and scrapes go on to the end
 
     def __init__(
-        self, lifecycle: Lifecycle, metrics: Metrics, policies: Policies, token_file: Path | None
+        self,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        loads: Loads,
+        policies: Policies,
+        token_file: Path | None,
     ) -> None:
         self._lifecycle = lifecycle
         self._metrics = metrics
+        self._loads = loads
         self._policies = policies
         self._token_file = token_file
 
@@ -42,6 +62,8 @@ class AdminApp:
             exchange.respond(_text(401, "a policy is taken from who has the token\n"))
         elif exchange.path == READY_PATH:
             return lambda: exchange.run(self._ready())
+        elif exchange.path == LOAD_PATH:
+            return lambda: exchange.run(self._load(_preferred_wait(exchange)))
         else:
             exchange.respond(self._answer(exchange.path))
         return nothing
@@ -53,7 +75,7 @@ class AdminApp:
             return Answer(200, self._metrics.render(), ((b"content-type", CONTENT_TYPE.encode()),))
         if path == POLICY_PATH:
             return Answer(200, self._policies.policy.to_json().encode())
-        paths = " ".join((LIVE_PATH, READY_PATH, METRICS_PATH, POLICY_PATH))
+        paths = " ".join((LIVE_PATH, READY_PATH, METRICS_PATH, LOAD_PATH, POLICY_PATH))
         return _text(404, f"the admin port has {paths}\n")
 
     def _authorized(self, exchange: Exchange) -> bool:
@@ -71,6 +93,12 @@ class AdminApp:
             return _text(409, f"policy {number} holds: a later one has a larger number\n")
         return Answer(200, policy.to_json().encode())
 
+    async def _load(self, seconds: int) -> Answer:
+        """Now, or a little later if that is as well; whoever drains keeps nobody waiting."""
+        wait = seconds if self._lifecycle.ready else 0
+        load = await self._loads.soon(wait) if wait else self._loads.now()
+        return Answer(200, load.to_json().encode())
+
     async def _ready(self) -> Answer:
         if self._lifecycle.state in (State.LOADING, State.WARMING):
             await self._lifecycle.wait_ready(PATIENCE)
@@ -79,3 +107,9 @@ class AdminApp:
 
 def _text(status: int, text: str) -> Answer:
     return Answer(status, text.encode(), ((b"content-type", b"text/plain; charset=utf-8"),))
+
+
+def _preferred_wait(exchange: Exchange) -> int:
+    """Seconds that the client would rather wait than be answered at once: RFC 7240."""
+    found = _WAIT.search(exchange.headers.get(PREFER_HEADER.lower().encode(), b""))
+    return min(LONGEST_WAIT, int(found[1])) if found else 0
