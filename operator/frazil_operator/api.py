@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from frazil_operator.acts import Acts
 from frazil_operator.api_inputs import Inputs
+from frazil_operator.api_scaling import Scaling
 from frazil_operator.corev1 import (
     ATOMIC,
     Bytes,
@@ -269,10 +270,12 @@ class Spec(Part):
     batching: Batching = Batching()
     queue: Queue = Queue()
     cache: Cache = Cache()
+    scaling: Scaling = Scaling()
     service: Service = Service()
     rollout: Rollout = Rollout()
     replicas: Annotated[int | None, Field(ge=0, le=10000), Acts.AT_ONCE] = None
-    """The number of pods; 1 without it. 0 parks the model. `kubectl scale` writes it."""
+    """The number of pods, whatever the load; without it, the size follows the load as
+    spec.scaling says. 0 parks the model. `kubectl scale` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +301,3 @@ class Model:
             annotations=metadata.get("annotations") or {},
             spec=Spec.model_validate(body.get("spec") or {}),
         )
-
-    @property
-    def replicas(self) -> int:
-        """How many pods are wanted."""
-        return 1 if self.spec.replicas is None else self.spec.replicas

@@ -21,6 +21,7 @@ FREEZE: Final = "frazil.dev/freeze"  # on a freeze Job, its pods, and the revisi
 # Annotations the operator writes on children. They are its memory: status is only a projection.
 HASH: Final = "frazil.dev/hash"  # of the desired object: equal means there is nothing to apply
 JOB_OPTIONS: Final = "frazil.dev/job-options"  # hash of what the user says about the Job itself
+SIZE: Final = "frazil.dev/size"  # on Deployments: how many pods the load was found to call for
 STABLE: Final = "frazil.dev/stable"  # on the Service: who is stable while the selector is wide
 TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never completed a rollout
 REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON

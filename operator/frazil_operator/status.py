@@ -6,23 +6,15 @@ while something is under way; False only when a person must act, and then ``Stal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from frazil_operator import names
+from frazil_operator import names, scaling
 from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
-from frazil_operator.observed import Object, Observed
+from frazil_operator.conditions import Check, conditions, told
+from frazil_operator.observed import Observed
 from frazil_operator.plan.decision import Decision
 from frazil_operator.plan.inputs import misfit
 from frazil_runtime.contract import Exit
-
-
-class Check(NamedTuple):
-    """One aspect of the state: True, False or Unknown, a CamelCase word, and what to do."""
-
-    status: str
-    reason: str
-    message: str
 
 
 def project(decision: Decision, observed: Observed) -> dict[str, Any]:
@@ -34,6 +26,7 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
         "Available": _available(decision),
         "Progressing": _progressing(ready),
         "Ready": ready,
+        "ScalingActive": scaling.active(decision.model.spec, observed.scaling),
     }
     if observed.refused:
         message = f"the API server refuses a child: {observed.refused}"
@@ -42,13 +35,15 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
     said = Status(
         observed_generation=model.generation,
         replicas=decision.pods,
+        pods=f"{_in_service(decision)}/{decision.scene.size}",
         selector=f"{names.SERVING}={model.name}",
         url=names.url(model.namespace, model.name),
         stable=_stable(decision),
         candidate=_candidate(decision),
         rejected=_rejected(decision),
+        scaling=scaling.told(decision.model.spec, decision.scene.size, observed),
     )
-    return _dump(said) | {"conditions": _conditions(checks, observed)}
+    return _dump(said) | {"conditions": conditions(checks, observed)}
 
 
 def refused(observed: Observed, reason: str, message: str, *, final: bool = True) -> dict[str, Any]:
@@ -56,10 +51,10 @@ def refused(observed: Observed, reason: str, message: str, *, final: bool = True
     body = observed.model
     checks = _verdict(Check("False" if final else "Unknown", reason, message))
     before = body.get("status") or {}
-    kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in _before(body)}
+    kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in told(body)}
     kept.pop("Stalled", None)
     generation = {"observedGeneration": body["metadata"].get("generation", 0)}
-    return dict(before) | generation | {"conditions": _conditions(kept | checks, observed)}
+    return dict(before) | generation | {"conditions": conditions(kept | checks, observed)}
 
 
 def _verdict(check: Check) -> dict[str, Check]:
@@ -220,38 +215,6 @@ def _pods(count: int) -> str:
 
 def _url(decision: Decision) -> str:
     return names.url(decision.model.namespace, decision.model.name)
-
-
-def _conditions(checks: Mapping[str, Check], observed: Observed) -> list[dict[str, Any]]:
-    """As metav1.Condition; the time of the last transition is kept unless the status flips."""
-    before = {c["type"]: c for c in _before(observed.model)}
-    now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    generation = observed.model["metadata"].get("generation", 0)
-
-    def written(kind: str, check: Check) -> dict[str, Any]:
-        old: Mapping[str, Any] = before.get(kind, {})
-        same = old.get("status") == check.status
-        return {
-            "type": kind,
-            "status": check.status,
-            "observedGeneration": generation,
-            "lastTransitionTime": old["lastTransitionTime"] if same else now,
-            "reason": check.reason,
-            "message": check.message,
-        }
-
-    return [written(kind, check) for kind, check in _with_stalled(checks)]
-
-
-def _with_stalled(checks: Mapping[str, Check]) -> Iterator[tuple[str, Check]]:
-    yield from checks.items()
-    ready = checks["Ready"]
-    if ready.status == "False":
-        yield "Stalled", Check("True", ready.reason, ready.message)
-
-
-def _before(body: Object) -> Iterable[Mapping[str, Any]]:
-    return (body.get("status") or {}).get("conditions") or ()
 
 
 def _dump(status: Status) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.observed import Event, Observed, Plan
+from frazil_operator.observed import Event, Observed, Plan, Scaling
 from frazil_operator.plan import plan
 from frazil_operator.settings import Settings
 from frazil_runtime.contract import FreezeResult
@@ -51,6 +51,7 @@ class Toy:
     running_freezes: int = 0
     freezes_ahead: int = 0
     store_error: str = ""
+    scaling: Scaling | None = None  # what the load calls for
     inputs: dict[str, str] = field(default_factory=dict)  # that every freeze finds
     numbers: Any = field(default_factory=itertools.count)
 
@@ -78,6 +79,7 @@ class Toy:
             running_freezes=self.running_freezes,
             freezes_ahead=self.freezes_ahead,
             store_error=self.store_error,
+            scaling=self.scaling,
         )
 
     def plan(self) -> Plan:

@@ -15,6 +15,7 @@ from frazil_operator.plan.freeze import freeze_hash
 from frazil_operator.plan.freezing import Freezing, freezing
 from frazil_operator.plan.pods import Blame, Fault
 from frazil_operator.plan.serving import pod_template
+from frazil_operator.plan.size import held, size
 from frazil_operator.revision import Revision, Verdict, revision_name
 from frazil_operator.rollout import Scene, Step, Traffic
 from frazil_operator.settings import Settings
@@ -54,9 +55,10 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         fault = _fault(model, children, target.name, observed)
         target = _judged(model, target, fault)
     fleets = children.fleets()
+    pods = size(model.spec, observed.scaling, held(model.name, children.own))
     scene = Scene(
-        size=model.replicas,
-        surge=rollout.surge(model.spec.rollout.max_surge, model.replicas),
+        size=pods,
+        surge=rollout.surge(model.spec.rollout.max_surge, pods),
         target=target.name if target is not None and target.verdict is None else None,
         traffic=traffic,
         fleets=fleets,
