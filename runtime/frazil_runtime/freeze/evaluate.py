@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +15,8 @@ from frazil_runtime import contract
 from frazil_runtime.contract.evaluation import Evaluated, Evaluation
 from frazil_runtime.freeze import dataset_npz, dataset_records
 from frazil_runtime.freeze.dataset import FIELD, Rows
+from frazil_runtime.freeze.progress import Progress
+from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Runner, reason
 from frazil_runtime.freeze.scoring import METRICS, EvaluationError, Metric, added
 from frazil_runtime.freeze.sparse import sparse_inputs
@@ -23,12 +26,25 @@ _ZIP: Final = b"PK"
 _ROWS: Final = 32  # at once, where the graph's rows do not depend on one another
 
 
-def evaluate(artifact: Path, rows: Path, wanted: Evaluation) -> Evaluated:
+def evaluate(artifact: Path, rows: Path, wanted: Evaluation, progress: Progress) -> Evaluated:
     """Measure ``wanted`` on the artifact in a directory, over the dataset in the file ``rows``.
 
     The signature is the artifact's default one. No more than one run's rows are in memory. Raises
-    EvaluationError where dataset and model do not go together.
+    FreezeError, an EvaluationError where dataset and model do not go together; what nobody foresaw
+    counts as such, since another try would not fare better: but for OSError and MemoryError.
     """
+    try:
+        return _evaluate(artifact, rows, wanted)
+    except (FreezeError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        progress(traceback.format_exc())
+        raise EvaluationError(
+            f"the model cannot be evaluated: {type(error).__name__}: {reason(error)}"
+        ) from error
+
+
+def _evaluate(artifact: Path, rows: Path, wanted: Evaluation) -> Evaluated:
     manifest = Manifest.from_json((artifact / contract.MANIFEST).read_bytes())
     signature = manifest.signatures[manifest.default_signature]
     output, metric = _output(signature, wanted.output), _metric(wanted.metric)
