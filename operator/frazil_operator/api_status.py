@@ -40,6 +40,21 @@ class RejectedStatus(Part):
     message: str
 
 
+class AccuracyStatus(Part):
+    """What the revision that has the traffic is worth."""
+
+    value: float | None = None
+    """As its metric has it: a share, or a mean error."""
+    samples: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How many labelled rows it was measured on."""
+    source: Literal["Evaluation", "Feedback"] | None = None
+    """Evaluation: spec.evaluation, before it served."""
+    epoch: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How often the output cache was told to forget."""
+    caching: bool | None = None
+    """Whether answers are cached."""
+
+
 class Condition(Part):
     """One aspect of the state, as metav1.Condition."""
 
@@ -76,5 +91,6 @@ class Status(Part):
     stable: StableStatus | None = None
     candidate: CandidateStatus | None = None
     rejected: RejectedStatus | None = None
+    accuracy: AccuracyStatus | None = None
     conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type"))] | None = None
     """Accepted, Frozen, Available, Progressing, Ready; and Stalled while a person must act."""

@@ -116,6 +116,7 @@ def columns() -> list[Schema]:
         _column("Status", _ready("reason")),
         _column("Revision", ".status.stable.revision"),
         _column("Replicas", ".status.replicas", kind="integer"),
+        _column("Accuracy", ".status.accuracy.value", kind="number"),
         _column("Age", ".metadata.creationTimestamp", kind="date"),
         _column("URL", ".status.url", wide=True),
         _column("Checkpoint", ".spec.checkpoint.uri", wide=True),

@@ -20,6 +20,7 @@ def story(before: Status, after: Status, *, first: bool = False) -> tuple[Event,
         *_recovered(before, after),
         *_frozen(before, after),
         *_rolled(before, after, first=first),
+        *_evaluated(before, after),
         *_stopped(before, after),
     )
 
@@ -54,6 +55,13 @@ def _rolled(before: Status, after: Status, *, first: bool) -> Iterator[Event]:
         meanwhile = f"; revision {stable} goes on serving" if stable else ""
         message = f"{after['rejected']['reason']}: {after['rejected']['message']}{meanwhile}"
         yield Event("Warning", "Rejected", message)
+
+
+def _evaluated(before: Status, after: Status) -> Iterator[Event]:
+    worth = after.get("accuracy") or {}
+    if worth.get("source") == "Evaluation" and worth != before.get("accuracy"):
+        message = f"Worth {worth['value']:.4g} on the {worth['samples']} samples of spec.evaluation"
+        yield Event("Normal", "Evaluated", message)
 
 
 def _stopped(before: Status, after: Status) -> Iterator[Event]:
