@@ -88,6 +88,7 @@ NO_REASONS = {
     *("Complete", "Failed", "Succeeded", "ReplicaFailure", "PodScheduled"),  # Kubernetes' states
     *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),  # ImagePull
     *("ControllerRevision", "Job"),  # kinds
+    *("Accuracy", "MeanAbsoluteError", "TopK", "Evaluation"),  # metrics, and whence a value is
 }
 STATUS = GUIDE.read_text().partition("## Reading the status")[2].partition("\n## ")[0]
 
