@@ -115,6 +115,7 @@ HOLDOUT = {"dataset": "s3://a/holdout"}
     [
         pytest.param(HOLDOUT | {"metric": "Accuracy", "k": 5, "output": None}, True, id="defaults"),
         pytest.param(HOLDOUT | {"minimum": 0.8}, True, id="a minimum"),
+        pytest.param(HOLDOUT | {"k": 3}, True, id="a k that Accuracy has no use for"),
         pytest.param({"dataset": "s3://a/other"}, False, id="another dataset"),
         pytest.param(HOLDOUT | {"metric": "TopK"}, False, id="another metric"),
         pytest.param(HOLDOUT | {"output": "y"}, False, id="another output"),

@@ -35,7 +35,8 @@ def wanted(model: Model) -> Evaluation | None:
     if said is None:
         return None
     again = model.annotations.get(names.REFREEZE, "")  # it may be the dataset that is another
-    return Evaluation(said.dataset, said.metric, said.output or "", said.k, again)
+    k = said.k if said.metric == "TopK" else Evaluation("").k  # of another it is no part
+    return Evaluation(said.dataset, said.metric, said.output or "", k, again)
 
 
 def known(
@@ -54,7 +55,7 @@ def shortfall(model: Model, evaluated: Evaluated | None) -> Standing | None:
     if said is None or evaluated is None:
         return None
     what = _WORDS[said.metric].format(k=said.k)
-    measured = f"{what} {evaluated.value:.4g} on {evaluated.samples} samples of {said.dataset}"
+    measured = f"{what} {evaluated.value:.6g} on {evaluated.samples} samples of {said.dataset}"
     if said.metric in ERRORS:
         if said.maximum is None or evaluated.value <= said.maximum:
             return None

@@ -99,7 +99,7 @@ def _same(classes: Array, labels: Array) -> Array:
     if (classes.dtype == object) != (labels.dtype == object):
         kinds = ["strings" if array.dtype == object else "numbers" for array in (classes, labels)]
         raise EvaluationError(f"the model's classes are {kinds[0]}, the labels {kinds[1]}")
-    return np.asarray(classes == labels, bool)
+    return np.asarray(classes == (labels if labels.dtype == object else _finite("labels", labels)))
 
 
 def _is_column(array: Array) -> bool:

@@ -96,6 +96,7 @@ def test_counts_of_batches_are_those_of_the_whole() -> None:
         pytest.param("Accuracy", SCORES[:1], [-1], "-1 is none", id="a label below 0"),
         pytest.param("Accuracy", SCORES[:1], [0.5], "0.5 is none", id="half a class"),
         pytest.param("Accuracy", SCORES[:2], [0, np.nan], r"labels \[1\] is nan", id="a NaN label"),
+        pytest.param("Accuracy", [1], [np.nan], r"labels \[0\] is nan", id="NaN for a class"),
         pytest.param("Accuracy", SCORES[:1], [[1, 0, 0]], "one a sample", id="one-hot labels"),
         pytest.param("Accuracy", [0.3], [0], "take BinaryF1", id="one float a sample"),
         pytest.param("Accuracy", SCORES[:1], strings(b"a"), "numbers are", id="a name as label"),
