@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from frazil_operator.acts import Acts
+from frazil_operator.api_evaluation import Evaluation
 from frazil_operator.api_inputs import Inputs
 from frazil_operator.api_scaling import Scaling
 from frazil_operator.corev1 import (
@@ -26,15 +27,8 @@ from frazil_operator.corev1 import (
     Tolerations,
     cel,
 )
+from frazil_operator.uri import Uri
 
-URI_RULE = cel(
-    (
-        "self.matches('^(s3|gs|az|https)://[^/]+/.+|^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?/.+')",
-        "must be s3://bucket/path, gs://bucket/path, az://container/path, https://host/path "
-        "or pvc://claim/path",
-    )
-)
-Uri = Annotated[str, Field(max_length=2048, json_schema_extra=URI_RULE)]
 Digest = Annotated[
     str,
     Field(
@@ -264,6 +258,7 @@ class Spec(Part):
 
     checkpoint: Checkpoint
     freeze: Freeze = Freeze()
+    evaluation: Evaluation | None = None
     inputs: Inputs = Field(default_factory=dict)
     """By the input's name, what clients may send for it besides its tensor."""
     serving: Serving = Serving()

@@ -14,6 +14,8 @@ from enum import IntEnum
 from itertools import accumulate, takewhile
 from typing import Any, Final
 
+from frazil_runtime.contract.evaluation import Evaluated
+
 MIB: Final = 2**20
 HTTP_PORT: Final = 8080
 GRPC_PORT: Final = 9000
@@ -91,6 +93,7 @@ class Exit(IntEnum):
     PROOF_FAILED = 17
     INVALID_REQUEST = 18
     INVALID_ARTIFACT = 19  # of serve: damaged, missing, or of a graph that does not run here
+    EVALUATION_FAILED = 20  # the dataset does not go with the model, or the artifact is gone
 
     @property
     def reason(self) -> str:
@@ -108,7 +111,7 @@ class FreezeResult:
     ``artifact`` is ``sha256-<hex>``; ``checkpoint`` is ``sha256:<hex>`` over the source's files;
     sizes are bytes. Exactly one of ``artifact`` and ``reason`` is set. ``inputs`` has the dtypes of
     the artifact's inputs by name, as clients see them, so ``string`` where an input takes images;
-    empty where nobody knows.
+    empty where nobody knows. ``evaluation`` is there where one was asked for.
     """
 
     artifact: str = ""
@@ -117,6 +120,7 @@ class FreezeResult:
     artifact_bytes: int = 0
     reused: bool = False  # found in the index: nothing was converted
     inputs: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Evaluated | None = None
     reason: str = ""
     message: str = ""
 
@@ -150,10 +154,14 @@ class FreezeResult:
         if not isinstance(record, dict) or not ({"artifact", "reason"} & record.keys()):
             return None
         known: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        said = known.pop("evaluation", None)
+        evaluation = Evaluated.read(said)
+        if said is not None and evaluation is None:
+            return None
         nothing = asdict(cls())
         if not all(_fits(value, nothing[name]) for name, value in known.items()):
             return None
-        result = cls(**known)
+        result = cls(**known, evaluation=evaluation)
         return result if not result.reason or is_reason(result.reason) else None
 
 
