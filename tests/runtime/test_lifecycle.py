@@ -62,5 +62,5 @@ async def test_metrics_are_there_before_the_model_is() -> None:
 async def test_other_paths_are_answered_with_those_there_are() -> None:
     assert await get(port(Lifecycle()), "/") == (
         404,
-        "the admin port has /healthz /readyz /metrics /policy\n",
+        "the admin port has /healthz /readyz /metrics /policy /accuracy\n",
     )

@@ -34,6 +34,8 @@ def test_a_directory_alone_is_enough() -> None:
         policy=Policy(output_cache_mode="Always"),
         policy_file=None,
         token_file=None,
+        keys_dir=None,
+        feedback_token_file=None,
         allow={},
     )
 
