@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fakes.accuracy import MANIFEST, NOW, RULES, Clock, Pod, ScoresSession
 from fakes.grpc import GrpcSite, grpc_site
-from fakes.http import http_site
+from fakes.http import Site, http_site
 
 from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.contract.accuracy import (
@@ -43,6 +43,7 @@ CACHING = Policy(number=1, output_cache_mode="Always", max_wait_seconds=3600)
 class Running:
     """One pod's ports, and what is counted behind them."""
 
+    port: Site
     http: httpx.AsyncClient
     grpc: GrpcSite
     pod: Pod
@@ -84,7 +85,7 @@ async def running(tmp_path: Path, rules: AccuracyRules = RULES) -> AsyncIterator
         grpc_site(model, MODEL) as rpc,
         httpx.AsyncClient(base_url=site.url, timeout=20) as client,
     ):
-        yield Running(client, rpc, pod)
+        yield Running(site, client, rpc, pod)
     engine.close()
 
 
@@ -294,9 +295,29 @@ async def test_without_the_secret_nothing_is_scored(site: Running, headers: Any)
     assert (await site.label(prediction_id, 1)).json() == {"scored": 1}, "the id is as good as new"
 
 
+@pytest.mark.parametrize(
+    ("secret", "length", "status"),
+    [
+        pytest.param("guessed", 100, 401, id="without the secret"),
+        pytest.param(SECRET, 65_537, 413, id="with more than 64 KiB"),
+    ],
+)
+async def test_what_the_headers_tell_is_refused_before_there_is_a_body(
+    site: Running, secret: str, length: int, status: int
+) -> None:
+    async with site.port.connect() as client:
+        head = f"POST {FEEDBACK} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n"
+        await client.send(f"{head}Authorization: Bearer {secret}\r\n\r\n".encode())
+        assert (await client.reply()).status == status
+
+
 async def test_feedback_is_short(site: Running) -> None:
-    answer = await site.label("A" * 65_536, 1)
-    assert answer.status_code == 413
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(65):
+            yield b"A" * 1024
+
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    assert (await site.http.post(FEEDBACK, content=body(), headers=headers)).status_code == 413
 
 
 async def test_a_model_that_there_is_not_takes_none(site: Running) -> None:

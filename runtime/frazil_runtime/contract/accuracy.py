@@ -89,9 +89,11 @@ class Counts:
     """What came of some answers. Counts of different answers, scored alike, can be added.
 
     ``predictions`` answers got a prediction id, and have ``rows`` rows together; ``labels`` rows
-    were scored. Of these, by the metric: Accuracy and TopK have ``right`` (the share p of n labels
-    has the variance p (1 - p) / n); BinaryF1 the four of the confusion matrix; MeanAbsoluteError
-    the sums of \\|error\\| and of its square.
+    were scored: the coverage is labels / rows.
+
+    Of the labels, by the metric: Accuracy and TopK have ``right`` (the share p of n labels has the
+    variance p (1 - p) / n); BinaryF1 the four of the confusion matrix; MeanAbsoluteError the sums
+    of the errors' sizes and of their squares.
     """
 
     predictions: int = 0
