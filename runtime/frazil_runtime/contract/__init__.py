@@ -14,6 +14,7 @@ from enum import IntEnum
 from itertools import accumulate, takewhile
 from typing import Any, Final
 
+from frazil_runtime.contract.accuracy import AccuracyRules
 from frazil_runtime.contract.evaluation import Evaluated
 
 MIB: Final = 2**20
@@ -209,7 +210,7 @@ class Policy:
     Of two policies the one with the larger ``number`` holds. ``order`` is SmallestFirst or Fifo.
     ``output_cache_mode`` is Accuracy, Always or Off; ``caching`` is what Accuracy has come to, and
     ``epoch`` counts how often the output cache was told to forget. ``allow`` has by input the
-    prefixes of the URIs that requests may name for it.
+    prefixes of the URIs that requests may name for it. ``accuracy`` says how answers are scored.
     """
 
     number: int = 0
@@ -224,6 +225,7 @@ class Policy:
     caching: bool = False
     epoch: int = 0
     allow: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    accuracy: AccuracyRules = field(default_factory=AccuracyRules)
 
     @property
     def caches_outputs(self) -> bool:
@@ -233,10 +235,13 @@ class Policy:
         )
 
     def to_json(self) -> str:
-        """One line. Without ``allow`` where nothing is: a younger field renews no policy told."""
+        """One line. Without ``allow`` where nothing is, and without ``accuracy`` where that is not
+        measured: a younger field renews no policy told."""
         record = asdict(self)
         if not self.allow:
             del record["allow"]
+        if self.accuracy == AccuracyRules():
+            del record["accuracy"]
         return json.dumps(record)
 
     @classmethod
@@ -244,6 +249,8 @@ class Policy:
         """What ``to_json`` wrote; ValueError says what is wrong. What is left out has its default,
         and what only a later version knows is passed over."""
         record = _checked(cls(), text)
+        if "accuracy" in record:
+            record["accuracy"] = _rules(record["accuracy"])
         allow = record.get("allow", {})
         record["allow"] = {name: _texts(name, sent) for name, sent in allow.items()}
         policy = cls(**record)
@@ -263,11 +270,20 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
     known: dict[str, Any] = {}
     for name in (f.name for f in fields(default) if f.name in record):
         kind, sent = type(getattr(default, name)), record[name]
+        if kind is AccuracyRules:
+            kind = dict
         value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
             wanted = "an object" if kind is dict else f"a {kind.__name__} from 0 on"
             raise ValueError(f"{name} must be {wanted}, not {value!r}")
     return known
+
+
+def _rules(sent: object) -> AccuracyRules:
+    try:
+        return AccuracyRules.from_record(sent)
+    except ValueError as error:
+        raise ValueError(f"accuracy: {error}") from error
 
 
 def _texts(name: str, sent: object) -> tuple[str, ...]:
