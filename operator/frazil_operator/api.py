@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from frazil_operator.acts import Acts
+from frazil_operator.api_accuracy import Accuracy
 from frazil_operator.api_evaluation import Evaluation
 from frazil_operator.api_inputs import Inputs
 from frazil_operator.api_scaling import Scaling
@@ -265,6 +266,7 @@ class Spec(Part):
     batching: Batching = Batching()
     queue: Queue = Queue()
     cache: Cache = Cache()
+    accuracy: Accuracy | None = None
     scaling: Scaling = Scaling()
     service: Service = Service()
     rollout: Rollout = Rollout()

@@ -18,6 +18,7 @@ from frazil_operator.autoscale.pods import Pods
 from frazil_operator.autoscale.scrape import scraping
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
+from frazil_operator.keys import ModelKeys
 from frazil_operator.lease import Lease
 from frazil_operator.reconcile import Planner, Reconciler
 from frazil_operator.reflector import Reflector
@@ -42,7 +43,10 @@ async def run(settings: Settings, plan: Planner) -> None:
             Reflector(PODS, cluster, pods, autoscaler.pods_changed, seconds=seconds),
         ]
         accounts, scaling = StoreAccounts.of(settings, cluster), autoscaler.scaling
-        reconciler = Reconciler(store, cluster, plan, settings, accounts=accounts, scaling=scaling)
+        keys = ModelKeys.of(settings, cluster)
+        reconciler = Reconciler(
+            *(store, cluster, plan, settings), accounts=accounts, keys=keys, scaling=scaling
+        )
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)
         async with (

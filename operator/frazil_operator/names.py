@@ -69,6 +69,11 @@ def policy(model: str) -> str:
     return f"{model}-policy"
 
 
+def keys(model: str) -> str:
+    """The Secret with the keys of its serving pods."""
+    return f"{model}-keys"
+
+
 def revision(model: str, revision: str) -> str:
     """A revision's ControllerRevision and Deployment."""
     return f"{model}-{revision}"

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.acts import Acts, acting
+from frazil_operator.acts import Acts, acting, acting_parts
 from frazil_operator.api import Model
 from frazil_operator.observed import Object
 from frazil_runtime.contract.evaluation import Evaluated
@@ -148,8 +148,9 @@ def revision_name(model: Model, artifact: Artifact) -> str:
         "serving": acting(model.spec.serving, Acts.ON_REVISION),
         "upgrade-runtime": model.annotations.get(names.UPGRADE_RUNTIME),
     }
-    batching = acting(model.spec.batching, Acts.ON_REVISION)
-    return digest(shape | ({"batching": batching} if batching else {}))
+    later = {"batching": model.spec.batching, "accuracy": model.spec.accuracy}
+    parts = {name: part for name, part in later.items() if part is not None}
+    return digest(shape | acting_parts(parts, Acts.ON_REVISION))
 
 
 def expired(

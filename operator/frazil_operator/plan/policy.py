@@ -8,10 +8,12 @@ from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model
+from frazil_operator.api_accuracy import Accuracy
 from frazil_operator.corev1 import bytes_of
 from frazil_operator.observed import Object
 from frazil_operator.plan.parts import child
 from frazil_runtime.contract import Policy
+from frazil_runtime.contract.accuracy import AccuracyRules, Metric
 
 FILE = "policy.json"
 
@@ -37,11 +39,26 @@ def policy(model: Model) -> Policy:
         input_cache_bytes=bytes_of(cache.inputs.max_bytes),
         output_cache_mode=cache.outputs.mode,
         output_cache_bytes=bytes_of(cache.outputs.max_bytes),
+        accuracy=_accuracy(model.spec.accuracy),
         allow={
             name: tuple(said.fetch.allow)
             for name, said in sorted(model.spec.inputs.items())
             if said.fetch and said.fetch.allow
         },
+    )
+
+
+def _accuracy(said: Accuracy | None) -> AccuracyRules:
+    """How answers are held against labels; not at all where nothing is said."""
+    if said is None:
+        return AccuracyRules()
+    return AccuracyRules(
+        enabled=True,
+        output=said.output or "",
+        metric=Metric(said.metric),
+        k=said.k,
+        threshold=said.threshold,
+        max_label_age_seconds=said.max_label_age_seconds,
     )
 
 

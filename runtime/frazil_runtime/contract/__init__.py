@@ -45,6 +45,7 @@ ENV_CPU_REQUEST: Final = "FRAZIL_CPU_REQUEST"  # millicores; the slots where the
 ENV_BATCHING: Final = "FRAZIL_BATCHING"  # Batching as JSON
 ENV_POLICY_FILE: Final = "FRAZIL_POLICY_FILE"  # a Policy as JSON; read again when it changes
 ENV_TOKEN_FILE: Final = "FRAZIL_TOKEN_FILE"  # who may post a policy; without it nobody may
+POLICY_TOKEN: Final = "policy-token"  # the name of that file
 
 ENV_STORE_URL: Final = "FRAZIL_STORE_URL"  # s3://bucket[/prefix], gs://…, az://…, file:///…
 ENV_STORE_PREFIX: Final = "FRAZIL_STORE_PREFIX"  # <cluster>/<namespace>
