@@ -131,24 +131,26 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         engine = Engine(slots, settings.batching, settings.policy)
         budgets = Budgets(engine.follow, settings.policy)
         policies = Policies(settings.policy, budgets.follow)
-        admin = AdminApp(lifecycle, metrics, LoadReader(engine), policies, settings.token_file)
+        loads = LoadReader(engine)
+        admin = AdminApp(lifecycle, metrics, loads, policies, settings.token_file)
         if settings.policy_file is not None:
             watching = asyncio.create_task(watch_file(settings.policy_file, policies))
             rooms.callback(watching.cancel)
         await rooms.enter_async_context(serving(admin, listeners.admin))
         log.info("probes and metrics on %s", address(listeners.admin))
         rooms.callback(engine.close)
-        models, ledgers = {}, []
+        models = {}
         for name in settings.models:
             hosting = _host(engine, settings, policies, lifecycle, rooms, name=name)
             models[name], ledger = await _unless_stopped(hosting, signals)
             metrics.serves(models[name].info)
             admin.tallies[name] = ledger.tally
-            ledgers.append(ledger)
+            ledger.news = engine.dispatcher.meter.wake
+            loads.ledgers.append(ledger)
         engine.warmed()
         budgets.input_caches = engine.input_caches
         budgets.settle(cgroup.memory_left())
-        collectors = EngineCollector(engine, budgets), AccuracyCollector(ledgers)
+        collectors = EngineCollector(engine, budgets), AccuracyCollector(loads.ledgers)
         metrics.watch(lambda: lifecycle.ready, *collectors)
         app = HttpApp(models, metrics, lifecycle, admission=engine.door)
         rooms.callback(app.close)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from frazil_runtime.accuracy.ledger import Ledger
+from frazil_runtime.accuracy.verdicts import Outcome
 from frazil_runtime.contract.load import LONG_SECONDS, SHORT_SECONDS, Load
 from frazil_runtime.engine import Engine
 
 
 class LoadReader:
-    """Reads off what all models of the process have to do."""
+    """Reads off what all models of the process have to do; ``ledgers`` are their accuracies'."""
 
     def __init__(self, engine: Engine) -> None:
+        self.ledgers: list[Ledger] = []
         self._engine = engine
 
     def now(self) -> Load:
@@ -29,6 +32,8 @@ class LoadReader:
             capacity=dispatcher.pace.capacity,
             requests=sum(each.requests.count for each in done),
             hits=sum(each.hits.count for each in done),
+            feedback=sum(ledger.outcomes[Outcome.SCORED] for ledger in self.ledgers),
+            policy=self._engine.policy.number,
         )
 
     async def soon(self, seconds: float) -> Load:

@@ -15,6 +15,8 @@ LOAD = Load(
     capacity=1.25,
     requests=2**40,
     hits=7,
+    feedback=3,
+    policy=1_795_000_000,
 )
 
 
@@ -44,6 +46,7 @@ LIES: dict[str, tuple[str, str]] = {
     "10⁹ requests in line": ('{"queued": 1000000000}', "not 1000000000"),
     "10⁹ pods' work": ('{"demand_short": 1e9}', "not 1000000000.0"),
     "a very long number": (json.dumps({"queued": 10**400}), "queued must be"),
+    "a very long number for a short one": (json.dumps({"capacity": 10**400}), "capacity must be"),
     "a text": ('{"wait_seconds": "secret"}', "not str"),
     "a truth": ('{"slots": true}', "not True"),
     "half a request": ('{"running": 1.5}', "not 1.5"),

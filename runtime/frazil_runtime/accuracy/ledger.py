@@ -51,6 +51,7 @@ class Ledger:
     ) -> None:
         self.model, self.revision = model, revision
         self.outcomes: Counter[Outcome] = Counter()
+        self.news: Callable[[], object] = lambda: None  # called when something was scored
         self.window = Window()
         self._secret, self._token_file = secret, token_file
         self._clock, self._steady = clock, steady
@@ -207,6 +208,7 @@ class Ledger:
         self._inputs.add(asked, now)
         self.window.scored(sealed.revision, counts, self._clock())
         self.outcomes[Outcome.SCORED] += 1
+        self.news()
         return Verdict(counts.labels)
 
     def _counted(self, error: RefusedError) -> RefusedError:

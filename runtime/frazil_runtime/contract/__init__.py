@@ -273,7 +273,8 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
         kind, sent = type(getattr(default, name)), record[name]
         if kind is AccuracyRules:
             kind = dict
-        value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
+        whole = kind is float and type(sent) is int and abs(sent) < 2**63
+        value = known[name] = float(sent) if whole else sent
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
             wanted = "an object" if kind is dict else f"a {kind.__name__} from 0 on"
             raise ValueError(f"{name} must be {wanted}, not {value!r}")

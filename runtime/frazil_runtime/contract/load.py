@@ -18,6 +18,7 @@ SHORT_SECONDS: Final = 6  # the two spans of time that arrivals are averaged ove
 LONG_SECONDS: Final = 60
 
 _LIMIT: Final = 1e6  # of any figure: what is more is no measurement
+_GROWING: Final = frozenset({"requests", "hits", "feedback", "policy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Load:
 
     ``slots`` runs go on at a time; ``capacity`` is the session seconds a second that were worked
     off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
-    of them from the output cache.
+    of them from the output cache, and ``feedback`` came about them. ``policy`` is the number of the
+    one that holds.
     """
 
     queued: int = 0
@@ -47,6 +49,8 @@ class Load:
     capacity: float = 0.0
     requests: int = 0
     hits: int = 0
+    feedback: int = 0
+    policy: int = 0
 
     def to_json(self) -> str:
         """One line."""
@@ -72,15 +76,14 @@ class Load:
 
 
 def _figure(name: str, sent: object, default: object) -> Any:
-    """A figure of its default's type; the counters alone have no upper limit."""
+    """A figure of its default's type; counters and numbers that only grow have a later limit."""
     kind = type(default)
-    value = float(sent) if kind is float and type(sent) is int else sent
-    limit = 2**63 if name in ("requests", "hits") else _LIMIT
-    if type(value) is not kind or not isinstance(value, int | float) or not 0 <= value <= limit:
-        raise ValueError(
-            f"{name} must be a {kind.__name__} from 0 to {limit:g}, not {_shown(sent)}"
-        )
-    return value
+    limit = 2**63 if name in _GROWING else _LIMIT
+    fits = type(sent) is kind or (kind is float and type(sent) is int)
+    if not (fits and isinstance(sent, int | float) and 0 <= sent <= limit):
+        wanted = f"a {kind.__name__} from 0 to {limit:g}"
+        raise ValueError(f"{name} must be {wanted}, not {_shown(sent)}")
+    return kind(sent)
 
 
 def _shown(sent: object) -> str:
