@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from frazil_operator import names
@@ -20,11 +21,25 @@ FILE = "policy.json"
 
 def config_map(model: Model, live: Object | None, now: datetime) -> dict[str, Any]:
     """What the pods shall follow; ``live`` is what they follow now, None where there is none."""
-    told = (live or {}).get("data", {}).get(FILE, "")
+    told = text_of(live)
     wished = policy(model)
     text = replace(wished, number=_number(wished, told, now)).to_json()
     identity = names.Child("v1", "ConfigMap", names.policy(model.name))
     return child(model, identity, {"data": {FILE: text}})
+
+
+def text_of(live: Object | None) -> str:
+    """The policy in a live ConfigMap, as JSON; "" where there is none."""
+    return str(((live or {}).get("data") or {}).get(FILE, ""))
+
+
+@lru_cache(maxsize=4096)  # of every model it is asked for every moment
+def number_of(text: str) -> int:
+    """The policy's number; 0 where the text is none."""
+    try:
+        return Policy.from_json(text).number
+    except ValueError:
+        return 0
 
 
 def policy(model: Model) -> Policy:

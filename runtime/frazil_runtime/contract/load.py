@@ -83,7 +83,7 @@ def _figure(name: str, sent: object, default: object) -> Any:
     if not (fits and isinstance(sent, int | float) and 0 <= sent <= limit):
         wanted = f"a {kind.__name__} from 0 to {limit:g}"
         raise ValueError(f"{name} must be {wanted}, not {_shown(sent)}")
-    return kind(sent)
+    return float(sent) if kind is float else sent
 
 
 def _shown(sent: object) -> str:
