@@ -16,7 +16,7 @@ artifact changes no epoch: the output cache's key has the artifact's digest. It 
 its own evaluation and feedback.
 
 A window that slides is looked at again and again, and at 95 % a look, chance would be enough for
-several epochs a day. So the level of the difference is such that chance begins one in twenty days.
+several epochs a day. So the level of the difference is such that chance begins one in fifty days.
 Under a constant accuracy the window's mean over time is nearly Slepian's process (Gaussian, of the
 covariance 1 - t / seconds), and its difference from a fixed reference passes ±z about
 ``z φ(z) day / seconds`` times a day (J. Pickands, "Upcrossing probabilities for stationary Gaussian
@@ -39,7 +39,7 @@ from frazil_operator.bounds import Z95, Interval, difference, interval
 from frazil_operator.sums import summed
 from frazil_runtime.contract.accuracy import Counts, Metric
 
-CHANGES_A_DAY: Final = 0.05  # epochs that chance alone begins
+CHANGES_A_DAY: Final = 0.02  # epochs that chance alone begins
 NEAR: Final = 0.5  # of the interval: so far from failing, a loss is expected
 CLEAR: Final = 0.75  # and no longer from here on
 _DAY: Final = 86_400.0
@@ -115,13 +115,15 @@ def decide(
     ``counts`` is the window's, ``prior`` the offline evaluation's, both of what ``state`` is about;
     ``now`` is in seconds since the epoch.
     """
-    enough = counts.labels >= rules.min_samples and counts.labels > 0
+    enough = 0 < counts.labels >= rules.min_samples
     if not state.measured:
         state = _switched(rules, prior or Counts(), state)
     if enough:
         state = _switched(rules, counts, replace(state, measured=True))
         state = _compared(rules, counts, state, now)
     shown = counts if state.measured else prior or Counts()
+    if 2 * counts.labels >= rules.min_samples or not state.measured:
+        state = _warned(rules, counts if 2 * counts.labels >= rules.min_samples else shown, state)
     caching = Caching(
         on=state.caching,
         epoch=state.epoch,
@@ -134,14 +136,23 @@ def decide(
 
 
 def _switched(rules: Rules, counts: Counts, state: State) -> State:
-    """With caching on, off or as it was; and whether it may soon go."""
+    """With caching on, off, or as it was."""
     accuracy = interval(rules.metric, counts)
-    if accuracy is None:  # measured: no positives to make an F1 of. Else there is no accuracy
-        return state if state.measured else replace(state, caching=False, expects_loss=False)
+    if accuracy is None:  # of feedback: no positives to make an F1 of. Else there is no accuracy
+        return replace(state, caching=state.caching and state.measured)
     low, high = _margins(rules, accuracy)
-    on = low >= 0 or (state.caching and high >= 0)
+    return replace(state, caching=low >= 0 or (state.caching and high >= 0))
+
+
+def _warned(rules: Rules, counts: Counts, state: State) -> State:
+    """Knowing whether caching may soon go. Half the labels are enough to be warned by, and without
+    these nothing changes."""
+    accuracy = interval(rules.metric, counts)
+    if not state.caching or accuracy is None:
+        return replace(state, expects_loss=state.caching and state.expects_loss)
+    low, high = _margins(rules, accuracy)
     near = CLEAR if state.expects_loss else NEAR
-    return replace(state, caching=on, expects_loss=on and high < near * (high - low))
+    return replace(state, expects_loss=high < near * (high - low))
 
 
 def _margins(rules: Rules, accuracy: Interval) -> tuple[float, float]:

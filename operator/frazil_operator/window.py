@@ -139,7 +139,7 @@ class Window:
             "version": 1,
             "rules": self.rules,
             "at": self.at,
-            "columns": ["minute", *COLUMNS],
+            "columns": COLUMNS,
             "kept": rows(self.kept),
             "pods": {
                 uid: {"started": process.started, "told": rows(process.told)}
