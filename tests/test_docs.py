@@ -69,7 +69,11 @@ def is_path(text: str) -> bool:
 def words() -> set[str]:
     """The CamelCase words in the modules that say why a model is as it is."""
     folder = PACKAGES[0]
-    files = [folder / "status.py", *(folder / "plan" / f"{name}.py" for name in SPEAKING)]
+    files = [
+        folder / "status.py",
+        folder / "scaling.py",
+        *(folder / "plan" / f"{name}.py" for name in SPEAKING),
+    ]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     said = (node.value for node in nodes if isinstance(node, ast.Constant))
     return {text for text in said if isinstance(text, str) and CAMEL.fullmatch(text)}
@@ -88,7 +92,7 @@ NO_REASONS = {
     *("Complete", "Failed", "Succeeded", "ReplicaFailure", "PodScheduled"),  # Kubernetes' states
     *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),  # ImagePull
     *("ControllerRevision", "Job"),  # kinds
-    *("Accuracy", "MeanAbsoluteError", "TopK", "Evaluation"),  # metrics, and whence a value is
+    *("Accuracy", "MeanAbsoluteError", "TopK"),  # metrics
 }
 STATUS = GUIDE.read_text().partition("## Reading the status")[2].partition("\n## ")[0]
 

@@ -219,6 +219,11 @@ class OutputCache(Part):
     """When answers are cached. Accuracy: while the model is measured to be accurate enough; without
     a measured accuracy nothing is cached. Always: whenever the graph gives equal answers to equal
     questions. "Off", which YAML wants in quotes: never."""
+    min_accuracy: Annotated[float, Field(ge=0, le=1), Acts.AT_ONCE] = 0.8
+    """For Accuracy: answers are kept once all of the measured accuracy's 95 % interval is at or
+    above it, and no longer once all of it is below."""
+    expire_on_change: Annotated[float, Field(gt=0, le=1), Acts.AT_ONCE] = 0.02
+    """For Accuracy: all is forgotten when accuracy has moved so far, and not by chance."""
     max_bytes: Annotated[Bytes, Acts.ON_POLICY] = "256Mi"
     """How much memory they may take in a pod."""
 

@@ -24,6 +24,10 @@ class Accuracy(Part):
     """For TopK."""
     threshold: Annotated[float, Field(ge=0, le=1), Acts.ON_POLICY] = 0.5
     """For BinaryF1: from which probability on an answer is positive."""
+    window_seconds: Annotated[int, Field(ge=60, le=3600), Acts.AT_ONCE] = 3600
+    """How far back labels count."""
+    min_samples: Annotated[int, Field(ge=1, le=1000000), Acts.AT_ONCE] = 50
+    """With fewer labels spec.evaluation stands in for them, once; then nothing is decided."""
     max_label_age_seconds: Annotated[int, Field(ge=1, le=31536000), Acts.ON_POLICY] = 604800
     """Labels that come later are refused."""
     feedback_secret_name: Annotated[

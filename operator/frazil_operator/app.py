@@ -18,6 +18,7 @@ from frazil_operator.autoscale.pods import Pods
 from frazil_operator.autoscale.scrape import scraping
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
+from frazil_operator.keeper import Keeper
 from frazil_operator.keys import ModelKeys
 from frazil_operator.lease import Lease
 from frazil_operator.push import Pusher
@@ -38,7 +39,8 @@ async def run(settings: Settings, plan: Planner) -> None:
     write, seconds = after_write(settings.fault_after_writes), settings.relist_seconds
     async with connect(write, kubeconfig()) as cluster, scraping() as scraper:
         store, queue, pods = Store(), WorkQueue(), Pods()
-        autoscaler = Autoscaler(store, pods, scraper, queue.add)
+        keeper = Keeper(store, pods, scraper, queue.add)
+        autoscaler = Autoscaler(store, pods, scraper, queue.add, keeper.expects_loss)
         reflectors = [
             *(Reflector(kind, cluster, store, queue.add, seconds=seconds) for kind in WATCHED),
             Reflector(PODS, cluster, pods, autoscaler.pods_changed, seconds=seconds),
@@ -47,7 +49,11 @@ async def run(settings: Settings, plan: Planner) -> None:
         accounts, scaling = StoreAccounts.of(settings, cluster), autoscaler.scaling
         keys = ModelKeys.of(settings, cluster)
         reconciler = Reconciler(
-            *(store, cluster, plan, settings), accounts=accounts, keys=keys, scaling=scaling
+            *(store, cluster, plan, settings),
+            accounts=accounts,
+            keys=keys,
+            scaling=scaling,
+            measured=keeper.measured,
         )
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)
@@ -63,6 +69,7 @@ async def run(settings: Settings, plan: Planner) -> None:
                 await reflector.synced.wait()  # half a store would lead to wrong plans
             group.create_task(queue.run(reconciler))
             group.create_task(autoscaler.run())
+            group.create_task(keeper.run())
             if settings.root_key:
                 group.create_task(pusher.run())
             group.create_task(watch_models(registry, stop))

@@ -69,6 +69,11 @@ def policy(model: str) -> str:
     return f"{model}-policy"
 
 
+def accuracy(model: str) -> str:
+    """The ConfigMap with what the operator remembers of the model's accuracy."""
+    return f"{model}-accuracy"
+
+
 def keys(model: str) -> str:
     """The Secret with the keys of its serving pods."""
     return f"{model}-keys"

@@ -31,6 +31,20 @@ class Scaling:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model's accuracy has come to: its ``value`` over ``samples`` labels (None: unknown) by
+    ``source``, Evaluation or Feedback; whether answers are ``caching``, and in which ``epoch``;
+    and the ``memory`` that is to be written, by the ConfigMap's keys."""
+
+    value: float | None
+    samples: int
+    source: str
+    caching: bool
+    epoch: int
+    memory: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """All that one decision may look at: one gather, then pure code.
 
@@ -42,7 +56,8 @@ class Observed:
     models that come before this one's. ``refused`` is what the API server had against
     a child that was just to be applied, as a quota or an admission policy; ``store_error`` is why
     the embedded store gave the namespace no accounts. With one of them only the plan's status and
-    events are used, and all is tried again later. ``scaling`` is None until the load was looked at.
+    events are used, and all is tried again later. ``scaling`` is None until the load was looked at,
+    ``measured`` until the accuracy was, or where none is asked for.
     """
 
     model: Object
@@ -55,6 +70,7 @@ class Observed:
     refused: str = ""
     store_error: str = ""
     scaling: Scaling | None = None
+    measured: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from frazil_operator.objects import (
     needs_accounts,
     needs_keys,
 )
-from frazil_operator.observed import Key, Object, Observed, Plan, Scaling
+from frazil_operator.observed import Key, Measured, Object, Observed, Plan, Scaling
 from frazil_operator.resources import EVENTS, PODS, resource_of
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
@@ -52,6 +52,7 @@ class Reconciler:
         accounts: Accounts | None = None,
         keys: Keys | None = None,
         scaling: Callable[[Key], Scaling | None] = lambda key: None,
+        measured: Callable[[Key], Measured | None] = lambda key: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -61,6 +62,7 @@ class Reconciler:
         self._accounts = accounts
         self._keys = keys
         self._scaling = scaling
+        self._measured = measured
         self._clock = clock
 
     async def __call__(self, key: Key) -> float | None:
@@ -111,6 +113,7 @@ class Reconciler:
             running_freezes=self._store.running_freezes(),
             freezes_ahead=self._store.freezes_ahead(key, places, now),
             scaling=self._scaling(key),
+            measured=self._measured(key),
         )
 
     async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from frazil_operator import names, scaling
+from frazil_operator import accuracy, names, scaling
 from frazil_operator.api_status import (
-    AccuracyStatus,
     CandidateStatus,
     RejectedStatus,
     StableStatus,
@@ -18,7 +17,6 @@ from frazil_operator.api_status import (
 )
 from frazil_operator.conditions import Check, conditions, told
 from frazil_operator.observed import Observed
-from frazil_operator.plan import evaluation
 from frazil_operator.plan.decision import Decision
 from frazil_operator.plan.inputs import misfit
 from frazil_runtime.contract import Exit
@@ -49,7 +47,7 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
         candidate=_candidate(decision),
         rejected=_rejected(decision),
         scaling=scaling.told(decision.model.spec, decision.scene.size, observed),
-        accuracy=_accuracy(decision),
+        accuracy=accuracy.told(decision, observed),
     )
     return _dump(said) | {"conditions": conditions(checks, observed)}
 
@@ -246,18 +244,6 @@ def _rejected(decision: Decision) -> RejectedStatus | None:
     else:
         return None
     return RejectedStatus(revision=target.name, reason=said[0], message=said[1])
-
-
-def _accuracy(decision: Decision) -> AccuracyStatus | None:
-    """What the revision that has the traffic was measured to be worth, as the spec asks now."""
-    stable = _stable(decision)
-    if stable is None:
-        return None
-    asked = evaluation.wanted(decision.model)
-    found = evaluation.known(stable.artifact, asked, decision.revisions.values())
-    if found is None:
-        return None
-    return AccuracyStatus(value=round(found.value, 4), samples=found.samples, source="Evaluation")
 
 
 def _what(decision: Decision) -> str:

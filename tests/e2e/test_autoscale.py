@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import median
 
 import numpy as np
@@ -15,7 +15,6 @@ from e2e.pods import pod_ready, serving_pods
 
 from bench.checkpoints import make
 from bench.cluster import Object, condition
-from bench.moments import resized
 from bench.stage import Stage, stage
 
 pytestmark = pytest.mark.e2e
@@ -81,13 +80,12 @@ def spike(scene: Stage, name: str) -> dict[str, float]:
     that it takes; and from the first patch to the readiness of the pods that it asked for."""
     scaling = {"maxReplicas": 6}
     scene.deploy(name, 0, serving=SMALL, scaling=scaling, batching={"maxBatchSize": 1})
-    since = datetime.now(UTC)
     with scene.load(name, "--rate=25", "--threads=20") as flow:
         scene.cluster.until_pods(f"frazil.dev/serving={name}", two_ready)
         ready = time.time()
         scene.cluster.until("modeldeployment", name, has_size(4))
     begun = min(answer.sent for answer in flow.answers)
-    sizes = resized(since, scene.cluster.namespace, name)
+    sizes = resized(scene, name)
     most = max(pods for _, pods in sizes)
     first, enough = sizes[0][0], next(at for at, pods in sizes if pods >= 0.8 * most)
     scene.cluster.kubectl("delete", "modeldeployment", name, "--wait=false")
@@ -96,6 +94,18 @@ def spike(scene: Stage, name: str) -> dict[str, float]:
         "four fifths patched": enough - begun,
         "first new pod answers": ready - first,
     }
+
+
+def resized(scene: Stage, name: str) -> list[tuple[float, int]]:
+    """When the operator asked for another number of pods, and for how many: by its Events, which it
+    writes just after."""
+    found = []
+    for event in scene.cluster.find("events"):
+        told = re.match(r"From \d+ to (\d+) pods", event["message"])
+        if told and event["involvedObject"]["name"] == name:
+            at = datetime.fromisoformat(event["eventTime"]).timestamp()
+            found.append((at, int(told[1])))
+    return sorted(found)
 
 
 def two_ready(pods: list[Object]) -> bool:

@@ -89,7 +89,12 @@ def test_every_field_of_the_spec_is_described() -> None:
             ".spec.cache",
             {
                 "inputs": {"maxBytes": "256Mi"},
-                "outputs": {"mode": "Accuracy", "maxBytes": "256Mi"},
+                "outputs": {
+                    "mode": "Accuracy",
+                    "minAccuracy": 0.8,
+                    "expireOnChange": 0.02,
+                    "maxBytes": "256Mi",
+                },
             },
         ),
         (".spec.inputs", {}),

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from frazil_operator import metrics
 from frazil_operator.api import Model
-from frazil_operator.autoscale.decide import Figures, Memory, Rules, decide, sum_up
+from frazil_operator.autoscale.decide import Figures, Memory, Rules, decide, sum_up, without_cache
 from frazil_operator.autoscale.pods import Pods
 from frazil_operator.autoscale.scrape import PERIOD, Scraper
 from frazil_operator.autoscale.telling import AGAIN_SECONDS, Budget, is_news
@@ -39,12 +39,18 @@ class Autoscaler:
     """``scaling(key)`` is what the load of a model calls for, None until it was looked at."""
 
     def __init__(
-        self, store: Store, pods: Pods, scraper: Scraper, add: Callable[[Key], None]
+        self,
+        store: Store,
+        pods: Pods,
+        scraper: Scraper,
+        add: Callable[[Key], None],
+        expects_loss: Callable[[Key], bool] = lambda key: False,
     ) -> None:
         self._store = store
         self._pods = pods
         self._scraper = scraper
         self._add = add
+        self._expects_loss = expects_loss
         self._watched: dict[Key, Watched] = {}
         self._budget = Budget()
 
@@ -77,6 +83,8 @@ class Autoscaler:
         if asked is None or not size:
             return  # nothing serves yet, or is to
         figures = self._figures(key, asked)
+        if self._expects_loss(key):  # the fleet grows before the output cache goes
+            figures = without_cache(figures)
         decided, watched.memory = decide(asked, size, figures, now, watched.memory)
         live = Scaling(
             pods=decided.pods,

@@ -13,6 +13,7 @@ import aiohttp
 from frazil_operator.autoscale.pods import Pod
 from frazil_operator.observed import Key
 from frazil_runtime.contract import ADMIN_PORT, POLICY_PATH
+from frazil_runtime.contract.accuracy import ACCURACY_PATH, TALLY_BYTES, Tally
 from frazil_runtime.contract.load import LOAD_BYTES, LOAD_PATH, PREFER_HEADER, Load
 
 PERIOD: Final = 1.0  # seconds between two looks at a pod
@@ -30,10 +31,12 @@ ERRORS: Final = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
 
 class Scraper:
     """``loads`` has what each pod has told last, by model and UID: None where it did not answer
-    when it was asked last. A pod that has not been asked yet is not there."""
+    when it was asked last. A pod that has not been asked yet is not there. ``tallies`` has likewise
+    what each has counted of labels, where there were any."""
 
     def __init__(self, client: aiohttp.ClientSession, port: int = ADMIN_PORT) -> None:
         self.loads: dict[Key, dict[str, Load | None]] = {}
+        self.tallies: dict[Key, dict[str, Tally]] = {}
         self._client = client
         self._port = port
         self._following: dict[Key, dict[str, asyncio.Task[None]]] = {}
@@ -44,28 +47,38 @@ class Scraper:
     def follow(self, key: Key, pods: Mapping[str, Pod]) -> None:
         """From now on these are the model's pods, by UID."""
         following = self._following.setdefault(key, {})
-        loads = self.loads.setdefault(key, {})
+        loads, tallies = self.loads.setdefault(key, {}), self.tallies.setdefault(key, {})
         for uid in [uid for uid in following if uid not in pods]:
             following.pop(uid).cancel()
             loads.pop(uid, None)
+            tallies.pop(uid, None)
         for uid in pods.keys() - following.keys():
-            work = self._follow(loads, uid, pods[uid].address)
+            work = self._follow(loads, tallies, uid, pods[uid].address)
             following[uid] = asyncio.create_task(work)
         if not following:
-            del self._following[key], self.loads[key]
+            del self._following[key], self.loads[key], self.tallies[key]
 
     def close(self) -> None:
         """Ask nobody any more."""
         for key in list(self._following):
             self.follow(key, {})
 
-    async def _follow(self, loads: dict[str, Load | None], uid: str, address: str) -> None:
+    async def _follow(
+        self,
+        loads: dict[str, Load | None],
+        tallies: dict[str, Tally],
+        uid: str,
+        address: str,
+    ) -> None:
         """Ask one pod again and again."""
-        clock, failures, load = asyncio.get_running_loop().time, 0, _UNKNOWN
+        clock, failures, load, feedback = asyncio.get_running_loop().time, 0, _UNKNOWN, 0
         while True:
             began = clock()
             try:
                 loads[uid] = load = await self._look(address, load)
+                if load.feedback != feedback:
+                    tallies[uid] = await self._tally(address)
+                    feedback = load.feedback
             except ERRORS as error:
                 if not failures:
                     _log.info("%s tells no load: %s: %s", address, type(error).__name__, error)
@@ -87,6 +100,10 @@ class Scraper:
         finally:
             self._quiet -= 1
 
+    async def _tally(self, address: str) -> Tally:
+        async with self._asking:
+            return Tally.from_json(await self._get(address, ACCURACY_PATH, TALLY_BYTES))
+
     async def give_policy(self, address: str, token: str, text: str) -> None:
         """Send a policy to one pod; one of ERRORS where that does not follow it, or a later one."""
         async with self._client.post(
@@ -104,15 +121,19 @@ class Scraper:
         return f"http://{host}:{self._port}{path}"
 
     async def _ask(self, address: str, wait: int) -> Load:
+        return Load.from_json(await self._get(address, LOAD_PATH, LOAD_BYTES, wait))
+
+    async def _get(self, address: str, path: str, most: int, wait: int = 0) -> bytes:
+        """At most so many bytes of a pod's admin port; ValueError where there is no such answer."""
         async with self._client.get(
-            self._url(address, LOAD_PATH),
+            self._url(address, path),
             headers={PREFER_HEADER: f"wait={wait}"} if wait else None,
             timeout=aiohttp.ClientTimeout(total=ASK_SECONDS + wait, connect=ASK_SECONDS),
             allow_redirects=False,
         ) as response:
             if response.status != 200:
                 raise ValueError(f"HTTP status {response.status}")
-            return Load.from_json(await _short(response.content))
+            return await _short(response.content, most)
 
 
 def is_quiet(load: Load) -> bool:
@@ -131,13 +152,13 @@ def pause(failures: int) -> float:
     return min(LAST_PAUSE, PERIOD * 2.0 ** min(failures - 1, 10))
 
 
-async def _short(content: aiohttp.StreamReader) -> bytes:
-    """All of it; ValueError where that is more than any load takes."""
+async def _short(content: aiohttp.StreamReader, most: int) -> bytes:
+    """All of it; ValueError where that is more than ``most`` bytes."""
     body = b""
-    while chunk := await content.read(LOAD_BYTES + 1 - len(body)):
+    while chunk := await content.read(most + 1 - len(body)):
         body += chunk
-        if len(body) > LOAD_BYTES:
-            raise ValueError(f"more than {LOAD_BYTES} bytes")
+        if len(body) > most:
+            raise ValueError(f"more than {most} bytes")
     return body
 
 

@@ -61,7 +61,9 @@ def _apply(decision: Decision, children: Children, observed: Observed) -> Iterat
     for revision in decision.revisions.values():
         if revision.name not in gone:
             yield serving.controller_revision(model, revision)
-    yield policy.config_map(model, children.policy, observed.now)
+    if observed.measured is not None:
+        yield policy.memory(model, observed.measured)
+    yield policy.config_map(model, children.policy, observed.now, observed.measured)
     yield network.service(model, step.traffic)
     yield network.headless(model, step.traffic)
     yield network.disruption_budget(model)

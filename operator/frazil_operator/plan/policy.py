@@ -11,7 +11,7 @@ from frazil_operator import names
 from frazil_operator.api import Model
 from frazil_operator.api_accuracy import Accuracy
 from frazil_operator.corev1 import bytes_of
-from frazil_operator.observed import Object
+from frazil_operator.observed import Measured, Object
 from frazil_operator.plan.parts import child
 from frazil_runtime.contract import Policy
 from frazil_runtime.contract.accuracy import AccuracyRules, Metric
@@ -19,10 +19,14 @@ from frazil_runtime.contract.accuracy import AccuracyRules, Metric
 FILE = "policy.json"
 
 
-def config_map(model: Model, live: Object | None, now: datetime) -> dict[str, Any]:
-    """What the pods shall follow; ``live`` is what they follow now, None where there is none."""
+def config_map(
+    model: Model, live: Object | None, now: datetime, measured: Measured | None = None
+) -> dict[str, Any]:
+    """What the pods shall follow; ``live`` is what they follow now, None where there is none. Until
+    the accuracy was looked at, they go on caching as they do."""
     told = text_of(live)
-    wished = policy(model)
+    caching, epoch = (measured.caching, measured.epoch) if measured else _caching(told)
+    wished = replace(policy(model), caching=caching, epoch=epoch)
     text = replace(wished, number=_number(wished, told, now)).to_json()
     identity = names.Child("v1", "ConfigMap", names.policy(model.name))
     return child(model, identity, {"data": {FILE: text}})
@@ -54,7 +58,7 @@ def policy(model: Model) -> Policy:
         input_cache_bytes=bytes_of(cache.inputs.max_bytes),
         output_cache_mode=cache.outputs.mode,
         output_cache_bytes=bytes_of(cache.outputs.max_bytes),
-        accuracy=_accuracy(model.spec.accuracy),
+        accuracy=accuracy_rules(model.spec.accuracy),
         allow={
             name: tuple(said.fetch.allow)
             for name, said in sorted(model.spec.inputs.items())
@@ -63,7 +67,7 @@ def policy(model: Model) -> Policy:
     )
 
 
-def _accuracy(said: Accuracy | None) -> AccuracyRules:
+def accuracy_rules(said: Accuracy | None) -> AccuracyRules:
     """How answers are held against labels; not at all where nothing is said."""
     if said is None:
         return AccuracyRules()
@@ -75,6 +79,21 @@ def _accuracy(said: Accuracy | None) -> AccuracyRules:
         threshold=said.threshold,
         max_label_age_seconds=said.max_label_age_seconds,
     )
+
+
+def memory(model: Model, measured: Measured) -> dict[str, Any]:
+    """What the operator remembers of the model's accuracy."""
+    identity = names.Child("v1", "ConfigMap", names.accuracy(model.name))
+    return child(model, identity, {"data": dict(measured.memory)})
+
+
+def _caching(told: str) -> tuple[bool, int]:
+    """Whether pods were told to cache, and in which epoch."""
+    try:
+        before = Policy.from_json(told)
+    except ValueError:
+        return False, 0
+    return before.caching, before.epoch
 
 
 def _number(wished: Policy, told: str, now: datetime) -> int:
