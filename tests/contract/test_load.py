@@ -15,6 +15,9 @@ LOAD = Load(
     capacity=1.25,
     requests=2**40,
     hits=7,
+    requests_per_second=12.5,
+    hits_per_second=2.5,
+    latency_p99=0.125,
 )
 
 

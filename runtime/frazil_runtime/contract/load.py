@@ -33,7 +33,9 @@ class Load:
 
     ``slots`` runs go on at a time; ``capacity`` is the session seconds a second that were worked
     off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
-    of them from the output cache.
+    of them from the output cache; ``requests_per_second`` and ``hits_per_second`` of late.
+    ``latency_p99`` is in how many seconds 99 % were answered of all that had an answer in the last
+    minute, the refused ones included; 0 where there were none.
     """
 
     queued: int = 0
@@ -47,6 +49,9 @@ class Load:
     capacity: float = 0.0
     requests: int = 0
     hits: int = 0
+    requests_per_second: float = 0.0
+    hits_per_second: float = 0.0
+    latency_p99: float = 0.0
 
     def to_json(self) -> str:
         """One line."""
