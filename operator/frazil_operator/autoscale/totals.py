@@ -1,0 +1,44 @@
+"""PURE. What a model has answered in all: totals that only grow, whichever pods come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from frazil_runtime.contract.load import Load
+
+
+class Count(NamedTuple):
+    """``requests`` were answered, ``hits`` of them from the output cache."""
+
+    requests: int = 0
+    hits: int = 0
+
+
+class Totals:
+    """Sums up by how much each pod's own counts grow. What a pod had answered when it was first
+    seen is not among it: another operator may have counted that before."""
+
+    def __init__(self) -> None:
+        self.count = Count()
+        self._seen: dict[str, Count] = {}
+
+    def add(self, loads: Mapping[str, Load | None]) -> None:
+        """What each pod, by UID, has told last: None where it did not answer. One that is not there
+        has gone."""
+        seen, requests, hits = {}, *self.count
+        for uid, load in loads.items():
+            before = self._seen.get(uid)
+            now = before if load is None else Count(load.requests, load.hits)
+            if now is None:
+                continue
+            seen[uid] = now
+            if before is not None:
+                requests += _grown(before.requests, now.requests)
+                hits += _grown(before.hits, now.hits)
+        self.count, self._seen = Count(requests, hits), seen
+
+
+def _grown(before: int, now: int) -> int:
+    """A count that went back is a process's that has begun anew, from 0."""
+    return now - before if now >= before else now
