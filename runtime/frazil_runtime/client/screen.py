@@ -13,15 +13,18 @@ from rich.text import Text
 from frazil_runtime.client.fleet import COLUMNS, cells
 from frazil_runtime.client.look import Seen
 
-_LEFT = ("NAMESPACE", "NAME", "STATUS", "REVISION")
+_WORDS = ("NAMESPACE", "NAME", "STATUS", "REVISION")
 
 
 def table(seen: Seen) -> Group:
     """What was seen, and below it what was not."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     for column in COLUMNS:
-        side = "left" if column in _LEFT else "right"
-        shown.add_column(column, justify=side, no_wrap=True)
+        word = column in _WORDS
+        # What may wrap is shortened first, and a word does not wrap: figures stay whole.
+        shown.add_column(
+            column, justify="left" if word else "right", no_wrap=not word, overflow="ellipsis"
+        )
     for row in seen.rows:
         shown.add_row(*map(Text, cells(row)))
     return Group(shown, Text(seen.note)) if seen.note else Group(shown)

@@ -149,6 +149,15 @@ def test_the_screen_shows_what_was_drawn_last() -> None:
     assert note == "No live figures"
 
 
+def test_on_a_narrow_terminal_words_are_shortened_and_figures_are_not() -> None:
+    console = Console(file=(file := io.StringIO()), width=80)
+    console.print(table(Seen(SEEN.rows)))
+    header, digits = file.getvalue().splitlines()
+    assert max(len(header), len(digits)) <= 80
+    assert {"3/4", "12", "420", "250", "50.0", "40", "0.952"} < set(digits.split())
+    assert "…" in digits
+
+
 def test_a_note_is_not_read_as_markup() -> None:
     console = Console(file=(file := io.StringIO()), width=120)
     console.print(table(Seen(note="pods [bold]x[/nothing]")))
