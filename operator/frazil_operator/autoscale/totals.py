@@ -21,22 +21,26 @@ class Totals:
 
     def __init__(self) -> None:
         self.count = Count()
-        self._seen: dict[str, Count] = {}
+        self._seen: dict[str, Load] = {}
 
     def add(self, loads: Mapping[str, Load | None]) -> None:
         """What each pod, by UID, has told last: None where it did not answer. One that is not there
         has gone."""
-        seen, requests, hits = {}, *self.count
+        for uid in self._seen.keys() - loads.keys():
+            del self._seen[uid]
         for uid, load in loads.items():
             before = self._seen.get(uid)
-            now = before if load is None else Count(load.requests, load.hits)
-            if now is None:
+            if load is None or load is before:
                 continue
-            seen[uid] = now
             if before is not None:
-                requests += _grown(before.requests, now.requests)
-                hits += _grown(before.hits, now.hits)
-        self.count, self._seen = Count(requests, hits), seen
+                self._grow(before, load)
+            self._seen[uid] = load
+
+    def _grow(self, before: Load, now: Load) -> None:
+        requests, hits = self.count
+        self.count = Count(
+            requests + _grown(before.requests, now.requests), hits + _grown(before.hits, now.hits)
+        )
 
 
 def _grown(before: int, now: int) -> int:
