@@ -9,13 +9,17 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from frazil_operator import names
-from frazil_operator.cluster import ApiError, Cluster, TakenError
+from frazil_operator.cluster import Cluster
 from frazil_operator.gateway import REGION, Account, Gateway
-from frazil_operator.observed import Object
+from frazil_operator.secret import secret_object, write
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
 
 _MAX_BUCKET: Final = 63  # S3's limit
+_ADVICE: Final = (
+    "delete it, and Frazil makes its own for the store in the cluster; or keep it, and name the "
+    "bucket that it is for in the chart's store.url"
+)
 _WRITE: Final = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
@@ -52,17 +56,8 @@ class StoreAccounts:
         await self._gateway.ensure_bucket(bucket)
         await self._gateway.set_policy(bucket, policy(bucket, reader, writer))
         for name, account in ((names.STORE_READ, reader), (names.STORE_WRITE, writer)):
-            secret = secret_object(namespace, name, bucket, account, self._endpoint)
-            await self._write(secret)
-
-    async def _write(self, secret: Object) -> None:
-        """Apply a Secret. Without force, which changes our own fields and nobody else's."""
-        try:
-            await self._cluster.apply(secret, force=False)
-        except ApiError as error:
-            if error.status != 409:
-                raise
-            raise TakenError(409, _taken(secret, error.message)) from error
+            values = environment(bucket, account, self._endpoint)
+            await write(self._cluster, secret_object(namespace, name, values), _ADVICE)
 
     def _account(self, namespace: str, purpose: str) -> Account:
         secret = derive(self._root_key, f"store/{namespace}/{purpose}")
@@ -107,35 +102,12 @@ def _allow(who: Iterable[Account], actions: Iterable[str], resource: str) -> dic
     }
 
 
-def secret_object(
-    namespace: str, name: str, bucket: str, account: Account, endpoint: str
-) -> dict[str, Any]:
-    """The Secret that becomes the environment of the freezer or of the runtime."""
-    said = {
+def environment(bucket: str, account: Account, endpoint: str) -> dict[str, str]:
+    """What becomes the environment of the freezer or of the runtime."""
+    return {
         contract.ENV_STORE_URL: f"s3://{bucket}",
         contract.ENV_STORE_ENDPOINT: endpoint,
         contract.ENV_STORE_REGION: REGION,
         contract.ENV_STORE_ACCESS_KEY_ID: account.access,
         contract.ENV_STORE_SECRET_ACCESS_KEY: account.secret,
     }
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "namespace": namespace,
-            "name": name,
-            "labels": {"app.kubernetes.io/managed-by": "frazil"},
-        },
-        "type": "Opaque",
-        "data": {name: base64.b64encode(value.encode()).decode() for name, value in said.items()},
-    }
-
-
-def _taken(secret: Object, conflict: str) -> str:
-    """What to do about a Secret in the way; the conflict names fields and who wrote them."""
-    name, namespace = secret["metadata"]["name"], secret["metadata"]["namespace"]
-    return (
-        f"the Secret {name} in {namespace} holds what Frazil did not write ({conflict}): delete "
-        "it, and Frazil makes its own for the store in the cluster; or keep it, and name the "
-        "bucket that it is for in the chart's store.url"
-    )

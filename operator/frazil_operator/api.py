@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from frazil_operator.acts import Acts
+from frazil_operator.api_accuracy import Accuracy
+from frazil_operator.api_evaluation import Evaluation
 from frazil_operator.api_inputs import Inputs
 from frazil_operator.api_scaling import Scaling
 from frazil_operator.corev1 import (
@@ -26,15 +28,8 @@ from frazil_operator.corev1 import (
     Tolerations,
     cel,
 )
+from frazil_operator.uri import Uri
 
-URI_RULE = cel(
-    (
-        "self.matches('^(s3|gs|az|https)://[^/]+/.+|^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?/.+')",
-        "must be s3://bucket/path, gs://bucket/path, az://container/path, https://host/path "
-        "or pvc://claim/path",
-    )
-)
-Uri = Annotated[str, Field(max_length=2048, json_schema_extra=URI_RULE)]
 Digest = Annotated[
     str,
     Field(
@@ -264,12 +259,14 @@ class Spec(Part):
 
     checkpoint: Checkpoint
     freeze: Freeze = Freeze()
+    evaluation: Evaluation | None = None
     inputs: Inputs = Field(default_factory=dict)
     """By the input's name, what clients may send for it besides its tensor."""
     serving: Serving = Serving()
     batching: Batching = Batching()
     queue: Queue = Queue()
     cache: Cache = Cache()
+    accuracy: Accuracy | None = None
     scaling: Scaling = Scaling()
     service: Service = Service()
     rollout: Rollout = Rollout()

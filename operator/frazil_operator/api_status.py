@@ -56,6 +56,21 @@ class ScalingStatus(Part):
     """When the number of pods was changed last."""
 
 
+class AccuracyStatus(Part):
+    """What the revision that has the traffic is worth."""
+
+    value: float | None = None
+    """As its metric has it: a share, or a mean error."""
+    samples: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How many labelled rows it was measured on."""
+    source: Literal["Evaluation", "Feedback"] | None = None
+    """Evaluation: spec.evaluation, before it served."""
+    epoch: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How often the output cache was told to forget."""
+    caching: bool | None = None
+    """Whether answers are cached."""
+
+
 class Condition(Part):
     """One aspect of the state, as metav1.Condition."""
 
@@ -95,6 +110,7 @@ class Status(Part):
     candidate: CandidateStatus | None = None
     rejected: RejectedStatus | None = None
     scaling: ScalingStatus | None = None
+    accuracy: AccuracyStatus | None = None
     conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type"))] | None = None
     """Accepted, Frozen, Available, Progressing, Ready, ScalingActive; and Stalled while a person
     must act."""

@@ -18,7 +18,9 @@ from frazil_operator.autoscale.pods import Pods
 from frazil_operator.autoscale.scrape import scraping
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
+from frazil_operator.keys import ModelKeys
 from frazil_operator.lease import Lease
+from frazil_operator.push import Pusher
 from frazil_operator.reconcile import Planner, Reconciler
 from frazil_operator.reflector import Reflector
 from frazil_operator.resources import PODS, WATCHED
@@ -41,8 +43,12 @@ async def run(settings: Settings, plan: Planner) -> None:
             *(Reflector(kind, cluster, store, queue.add, seconds=seconds) for kind in WATCHED),
             Reflector(PODS, cluster, pods, autoscaler.pods_changed, seconds=seconds),
         ]
+        pusher = Pusher(store, pods, scraper, settings.root_key)
         accounts, scaling = StoreAccounts.of(settings, cluster), autoscaler.scaling
-        reconciler = Reconciler(store, cluster, plan, settings, accounts=accounts, scaling=scaling)
+        keys = ModelKeys.of(settings, cluster)
+        reconciler = Reconciler(
+            *(store, cluster, plan, settings), accounts=accounts, keys=keys, scaling=scaling
+        )
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)
         async with (
@@ -57,6 +63,8 @@ async def run(settings: Settings, plan: Planner) -> None:
                 await reflector.synced.wait()  # half a store would lead to wrong plans
             group.create_task(queue.run(reconciler))
             group.create_task(autoscaler.run())
+            if settings.root_key:
+                group.create_task(pusher.run())
             group.create_task(watch_models(registry, stop))
 
 

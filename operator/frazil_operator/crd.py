@@ -117,6 +117,7 @@ def columns() -> list[Schema]:
         _column("Revision", ".status.stable.revision"),
         _column("Replicas", ".status.pods"),
         _column("Queue", ".status.scaling.queueDepth", kind="integer"),
+        _column("Accuracy", ".status.accuracy.value", kind="number"),
         _column("Age", ".metadata.creationTimestamp", kind="date"),
         _column("URL", ".status.url", wide=True),
         _column("Checkpoint", ".spec.checkpoint.uri", wide=True),

@@ -27,6 +27,7 @@ TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never co
 REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON
 CHECKPOINT: Final = "frazil.dev/checkpoint"  # on a ControllerRevision: the URI last frozen to it
 INPUTS: Final = "frazil.dev/inputs"  # on a ControllerRevision: dtypes of its inputs, as JSON
+EVALUATED: Final = "frazil.dev/evaluated"  # on a ControllerRevision: Evaluated, as JSON
 SETBACKS: Final = "frazil.dev/setbacks"  # on a freeze Job: how those before it failed, as JSON
 
 # Annotations the user writes on the model. Any new value acts once; each ControllerRevision
@@ -66,6 +67,11 @@ def disruption_budget(model: str) -> str:
 def policy(model: str) -> str:
     """The ConfigMap with what serving pods are told while they run."""
     return f"{model}-policy"
+
+
+def keys(model: str) -> str:
+    """The Secret with the keys of its serving pods."""
+    return f"{model}-keys"
 
 
 def revision(model: str, revision: str) -> str:

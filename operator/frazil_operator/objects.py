@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from frazil_operator import names
 from frazil_operator.observed import Key, Object, Observed
 
+REVISION = "ControllerRevision"
+
 
 def key_of(body: Object) -> Key:
     """An object's own namespace and name."""
@@ -57,6 +59,13 @@ def needs_accounts(desired: Iterable[Object], observed: Observed) -> bool:
     known = {child["metadata"]["name"] for child in observed.children if child["kind"] == "Job"}
     new = any(body["kind"] == "Job" and body["metadata"]["name"] not in known for body in desired)
     return new or any(map(_lacks_store_secret, observed.pods))
+
+
+def needs_keys(desired: Iterable[Object], observed: Observed) -> bool:
+    """Whether the model may lack the Secret with its keys: a revision is new. They are made then
+    and at no other time, since they cannot be read."""
+    known = {body["metadata"]["name"] for body in observed.children if body["kind"] == REVISION}
+    return any(b["kind"] == REVISION and b["metadata"]["name"] not in known for b in desired)
 
 
 def _lacks_store_secret(pod: Object) -> bool:

@@ -13,13 +13,20 @@ from frazil_operator.cluster import ApiError, Cluster, NamespaceEndsError, Taken
 from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.gateway import GatewayError
-from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
+from frazil_operator.objects import (
+    is_controlled_by,
+    key_of,
+    may_have_pods,
+    needs_accounts,
+    needs_keys,
+)
 from frazil_operator.observed import Key, Object, Observed, Plan, Scaling
 from frazil_operator.resources import EVENTS, PODS, resource_of
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
 
 Planner = Callable[[Observed, Settings], Plan]
+Keys = Callable[[Object], Awaitable[None]]  # makes the Secret with the keys of a model
 Accounts = Callable[[str], Awaitable[None]]  # makes what a namespace needs in the embedded store
 
 _log = logging.getLogger(__name__)
@@ -43,6 +50,7 @@ class Reconciler:
         settings: Settings,
         *,
         accounts: Accounts | None = None,
+        keys: Keys | None = None,
         scaling: Callable[[Key], Scaling | None] = lambda key: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -51,6 +59,7 @@ class Reconciler:
         self._plan = plan
         self._settings = settings
         self._accounts = accounts
+        self._keys = keys
         self._scaling = scaling
         self._clock = clock
 
@@ -131,6 +140,8 @@ class Reconciler:
         taken = {(body["kind"], key_of(body)) for body in observed.foreign}
         wanted = [body for body in plan.apply if (body["kind"], key_of(body)) not in taken]
         changed = False
+        if self._keys is not None and needs_keys(wanted, observed):
+            await self._keys(observed.model)
         for desired in wanted:
             if desired["kind"] != "Job":
                 changed |= await self._apply_one(observed.model, desired)

@@ -76,6 +76,10 @@ class Store:
         """Everything that carries the model's label, whoever made it."""
         return tuple(self._children.get(key, {}).values())
 
+    def child(self, key: Key, kind: str, name: str) -> Object | None:
+        """One of those, None where there is none."""
+        return self._children.get(key, {}).get((kind, name))
+
     def running_freezes(self) -> int:
         """Freeze Jobs of the whole cluster that run or are about to."""
         return sum(not is_suspended(job) for job in self._freezes())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
+from frazil_runtime.accuracy.ledger import Ledger
+from frazil_runtime.accuracy.verdicts import Outcome
 from frazil_runtime.contract.load import LONG_SECONDS, SHORT_SECONDS, Load
 from frazil_runtime.engine import Engine
 from frazil_runtime.histogram import quantile
@@ -12,9 +15,10 @@ from frazil_runtime.recent import Recent
 
 
 class LoadReader:
-    """Reads off what all models of the process have to do."""
+    """Reads off what all models of the process have to do; ``ledgers`` are their accuracies'."""
 
     def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self.ledgers: list[Ledger] = []
         self._engine = engine
         self._metrics = metrics
         self._recent = Recent(engine.dispatcher.meter.clock(), self._counts())
@@ -24,8 +28,7 @@ class LoadReader:
         dispatcher, counts = self._engine.dispatcher, self._counts()
         scheduler, running, meter = dispatcher.scheduler, dispatcher.running, dispatcher.meter
         queued, now = len(scheduler), meter.clock()
-        seconds, (requests, hits, *_) = self._recent.since(now, counts, SHORT_SECONDS)
-        _, (_, _, *durations) = self._recent.since(now, counts, LONG_SECONDS)
+        requests, hits, latency = self._lately(now, counts)
         return Load(
             queued=queued,
             running=max(0, dispatcher.in_flight - queued),
@@ -38,9 +41,11 @@ class LoadReader:
             capacity=dispatcher.pace.capacity,
             requests=counts[0],
             hits=counts[1],
-            requests_per_second=requests / seconds if seconds else 0.0,
-            hits_per_second=hits / seconds if seconds else 0.0,
-            latency_p99=quantile(0.99, BUCKETS, durations),
+            feedback=sum(ledger.outcomes[Outcome.SCORED] for ledger in self.ledgers),
+            policy=self._engine.policy.number,
+            requests_per_second=requests,
+            hits_per_second=hits,
+            latency_p99=latency,
         )
 
     async def soon(self, seconds: float) -> Load:
@@ -58,6 +63,13 @@ class LoadReader:
         while True:
             await asyncio.sleep(SHORT_SECONDS)
             self.keep()
+
+    def _lately(self, now: float, counts: Sequence[int]) -> tuple[float, float, float]:
+        """Requests and hits a second, and in how many seconds 99 % were answered."""
+        seconds, (requests, hits, *_) = self._recent.since(now, counts, SHORT_SECONDS)
+        _, (_, _, *durations) = self._recent.since(now, counts, LONG_SECONDS)
+        latency = quantile(0.99, BUCKETS, durations)
+        return (requests / seconds, hits / seconds, latency) if seconds else (0.0, 0.0, latency)
 
     def _counts(self) -> list[int]:
         """Requests, hits, and how many answers took how long."""

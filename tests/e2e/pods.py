@@ -16,9 +16,9 @@ RENEWAL_SECONDS = 240
 # Standard library alone, and no proxy of this machine's.
 ASK = """
 import http.client, json, sys
-address, path, body = sys.argv[1:]
+address, path, body, headers = sys.argv[1:]
 connection = http.client.HTTPConnection(address, timeout=10)
-connection.request("POST" if body else "GET", path, body or None)
+connection.request("POST" if body else "GET", path, body or None, json.loads(headers))
 answer = connection.getresponse()
 headers = {name.lower(): value for name, value in answer.getheaders()}
 print(json.dumps({"status": answer.status, "headers": headers, "text": answer.read().decode()}))
@@ -45,12 +45,12 @@ def follow_until(scene: Stage, pod: Object, pattern: str) -> None:
     assert found, f"{pattern} was not logged within {RENEWAL_SECONDS} s"
 
 
-def ask(pod: Object, port: str, path: str, body: str = "") -> Object:
+def ask(pod: Object, port: str, path: str, body: str = "", **headers: str) -> Object:
     """One request to the pod itself: its status, headers (in small letters) and text."""
     (container,) = pod["spec"]["containers"]
     number = {p["name"]: p["containerPort"] for p in container["ports"]}[port]
     address = f"{pod['status']['podIP']}:{number}"
-    command = python_inside("-c", ASK, address, path, body)
+    command = python_inside("-c", ASK, address, path, body, json.dumps(headers))
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     answer: Object = json.loads(done.stdout)
     return answer
@@ -68,3 +68,9 @@ def identities(pods: list[Object]) -> set[tuple[str, int]]:
         (pod["metadata"]["uid"], sum(c["restartCount"] for c in pod["status"]["containerStatuses"]))
         for pod in pods
     }
+
+
+def pod_ready(pod: Object) -> bool:
+    """Whether the pod's Ready condition is True."""
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from statistics import median
 
 import numpy as np
 import pytest
-from e2e.pods import serving_pods
+from e2e.pods import pod_ready, serving_pods
 
 from bench.checkpoints import make
 from bench.cluster import Object, condition
+from bench.moments import resized
 from bench.stage import Stage, stage
 
 pytestmark = pytest.mark.e2e
+Figure = Callable[[str, str], None]
 
 # A run takes 10 ms of a core, so a pod with a fifth of one answers about 20 requests a second.
 DEPTH = 200
@@ -58,6 +63,48 @@ def test_a_crowd_brings_pods_and_their_end_takes_none_of_its_answers(
     assert story[0].startswith("Scaled: From 1 to "), story
     assert "session-seconds a second" in story[0]
     assert "to 1 pods" in story[-1]
+
+
+def test_a_spike_from_idle_is_answered_with_pods_in_seconds(
+    scene: Stage, rounds: int, figure: Figure
+) -> None:
+    """Each round is a model of its own, that has had nothing to do yet."""
+    spikes = [spike(scene, f"spike{number}") for number in range(max(1, rounds // 2))]
+    for what in ("first patch", "four fifths patched", "first new pod answers"):
+        seconds = sorted(each[what] for each in spikes)
+        figure(f"spike: {what}", f"p95 {p95(seconds):.1f} s, median {median(seconds):.1f} s")
+        assert seconds[-1] < 60, "whatever the machine does meanwhile"
+
+
+def spike(scene: Stage, name: str) -> dict[str, float]:
+    """From the first request of a crowd: seconds to the first patch, to four fifths of the size
+    that it takes; and from the first patch to the readiness of the pods that it asked for."""
+    scaling = {"maxReplicas": 6}
+    scene.deploy(name, 0, serving=SMALL, scaling=scaling, batching={"maxBatchSize": 1})
+    since = datetime.now(UTC)
+    with scene.load(name, "--rate=25", "--threads=20") as flow:
+        scene.cluster.until_pods(f"frazil.dev/serving={name}", two_ready)
+        ready = time.time()
+        scene.cluster.until("modeldeployment", name, has_size(4))
+    begun = min(answer.sent for answer in flow.answers)
+    sizes = resized(since, scene.cluster.namespace, name)
+    most = max(pods for _, pods in sizes)
+    first, enough = sizes[0][0], next(at for at, pods in sizes if pods >= 0.8 * most)
+    scene.cluster.kubectl("delete", "modeldeployment", name, "--wait=false")
+    return {
+        "first patch": first - begun,
+        "four fifths patched": enough - begun,
+        "first new pod answers": ready - first,
+    }
+
+
+def two_ready(pods: list[Object]) -> bool:
+    return sum(map(pod_ready, pods)) >= 2
+
+
+def p95(seconds: list[float]) -> float:
+    """Of a sorted list; of few the largest."""
+    return seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))]
 
 
 def has_size(pods: int) -> Callable[[Object], bool]:

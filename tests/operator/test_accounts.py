@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 
-from frazil_operator.accounts import bucket_name, derive, policy, secret_object
+from frazil_operator.accounts import bucket_name, derive, environment, policy
 from frazil_operator.gateway import Account
 
 READER, WRITER = Account("b-read", "r"), Account("b-write", "w")
@@ -57,9 +55,7 @@ def test_nobody_of_the_namespace_may_delete_or_change_the_policy() -> None:
 
 
 def test_the_secret_is_the_environment_of_a_pod() -> None:
-    secret = secret_object("vision", "frazil-store-read", "frazil-vision", READER, "http://store")
-    values = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
-    assert values == {
+    assert environment("frazil-vision", READER, "http://store") == {
         "FRAZIL_STORE_URL": "s3://frazil-vision",
         "FRAZIL_STORE_ENDPOINT": "http://store",
         "FRAZIL_STORE_REGION": "us-east-1",

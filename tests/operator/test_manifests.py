@@ -13,6 +13,7 @@ from frazil_operator.api import Model
 from frazil_operator.plan import network
 from frazil_operator.rollout import Traffic
 from frazil_runtime import contract
+from frazil_runtime.contract.accuracy import ENV_FEEDBACK_TOKEN_FILE, ENV_KEYS_DIR
 
 LONGEST = "m" * names.MAX_NAME
 
@@ -89,7 +90,7 @@ def test_pods_are_admitted_under_pod_security_restricted(toy: Toy, kind: str) ->
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert security["readOnlyRootFilesystem"] is True
-    allowed = {"configMap", "emptyDir", "persistentVolumeClaim"}
+    allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
     assert all(volume.keys() - {"name"} <= allowed for volume in spec["volumes"])
 
 
@@ -120,6 +121,8 @@ def test_the_runtime_is_told_what_the_contract_says(toy: Toy) -> None:
         contract.ENV_DRAIN_SECONDS: "5",
         contract.ENV_STORE_PREFIX: "default/demo",
         contract.ENV_POLICY_FILE: "/etc/frazil/policy/policy.json",
+        contract.ENV_TOKEN_FILE: "/etc/frazil/keys/policy-token",
+        ENV_KEYS_DIR: "/etc/frazil/keys",
         "A": "b",
     }
     reference = env[contract.ENV_CPU_REQUEST]["valueFrom"]["resourceFieldRef"]
@@ -216,3 +219,32 @@ def test_the_longest_name_leaves_room_for_what_is_appended() -> None:
         assert len(name + hashed) <= 63, name
         values = body["metadata"]["labels"].values()
         assert all(len(value) <= 63 for value in values)
+
+
+def test_pods_start_without_their_policy_and_their_keys(toy: Toy) -> None:
+    """An operator that died before it wrote them holds nobody up."""
+    sources = [volume | {} for volume in pod_specs(toy)["Deployment"]["volumes"]]
+    told = [v[kind] for v in sources for kind in ("configMap", "secret") if kind in v]
+    assert len(told) == 2
+    assert all(source["optional"] for source in told)
+
+
+def test_the_secret_of_feedback_is_mounted_where_it_is_named() -> None:
+    toy = Toy(model(accuracy={"feedbackSecretName": "labels"}))
+    toy.settle()
+    (source,) = (v for v in pod_specs(toy)["Deployment"]["volumes"] if v["name"] == "feedback")
+    assert source["secret"] == {"secretName": "labels", "optional": True}
+    env = {variable["name"]: variable.get("value") for variable in runtime(toy)["env"]}
+    (mounted,) = (m for m in runtime(toy)["volumeMounts"] if m["name"] == "feedback")
+    assert env[ENV_FEEDBACK_TOKEN_FILE] == f"{mounted['mountPath']}/token"
+    assert mounted["readOnly"]
+
+
+def test_to_measure_accuracy_is_no_other_revision_but_another_secret_is(toy: Toy) -> None:
+    before = toy.model["status"]["stable"]["revision"]
+    toy.change(accuracy={"metric": "TopK", "k": 3})
+    toy.settle()
+    assert toy.model["status"]["stable"]["revision"] == before
+    toy.change(accuracy={"metric": "TopK", "k": 3, "feedbackSecretName": "labels"})
+    toy.settle()
+    assert toy.model["status"]["stable"]["revision"] != before

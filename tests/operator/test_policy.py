@@ -11,6 +11,7 @@ from fakes.toy import Toy, model
 from frazil_operator.api import Model
 from frazil_operator.plan.policy import policy
 from frazil_runtime.contract import Policy
+from frazil_runtime.contract.accuracy import AccuracyRules, Metric
 
 MIB = 2**20
 
@@ -50,6 +51,16 @@ def edit(toy: Toy, text: str) -> None:
             {"cache": {"inputs": {"maxBytes": 0}, "outputs": {"mode": "Always"}}},
             Policy(input_cache_bytes=0, output_cache_mode="Always"),
             id="the caches",
+        ),
+        pytest.param(
+            {"accuracy": {}},
+            Policy(accuracy=AccuracyRules(enabled=True)),
+            id="that answers are held against labels",
+        ),
+        pytest.param(
+            {"accuracy": {"output": "p", "metric": "TopK", "k": 3, "maxLabelAgeSeconds": 60}},
+            Policy(accuracy=AccuracyRules(True, "p", Metric.TOP_K, 3, 0.5, 60)),
+            id="and how",
         ),
         pytest.param(
             {"cache": {"outputs": {"maxBytes": "1Mi"}}},

@@ -97,6 +97,7 @@ class Scene:
     store: Store = field(default_factory=Store)
     looks: list[Observed] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
     wanted: Plan = NOTHING
     wanted_with_foreign: Plan = CONFLICT
     wanted_when_refused: Plan = NOTHING
@@ -116,6 +117,9 @@ class Scene:
             raise GatewayError(self.store_error)
         self.accounts.append(namespace)
 
+    async def make_keys(self, model: Object) -> None:
+        self.keys.append(model["metadata"]["name"])
+
     def reconciler(self) -> Reconciler:
         return Reconciler(
             self.store,
@@ -123,6 +127,7 @@ class Scene:
             self.plan,
             SETTINGS,
             accounts=self.make_accounts,
+            keys=self.make_keys,
             clock=lambda: NOW,
         )
 
@@ -321,3 +326,16 @@ async def test_a_conflict_is_nobodys_news(scene: Scene) -> None:
     with pytest.raises(ApiError):
         await scene.look()
     assert scene.cluster.did == []
+
+
+async def test_a_new_revision_has_the_models_keys_before_it(scene: Scene) -> None:
+    scene.wanted = wants(child("ControllerRevision"))
+    await scene.look()
+    assert scene.keys == ["digits"]
+
+
+async def test_no_keys_are_written_for_what_is_there_already(scene: Scene) -> None:
+    scene.store.observe(live(child("ControllerRevision")))
+    scene.wanted = wants(child("ControllerRevision"), child("Service"))
+    await scene.look()
+    assert scene.keys == []

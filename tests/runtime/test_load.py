@@ -62,7 +62,7 @@ async def settle() -> None:
 
 
 async def test_who_has_nothing_to_do_says_so(site: Site) -> None:
-    assert site.loads.now() == Load(slots=1)
+    assert site.loads.now() == Load(slots=1, policy=1)
 
 
 async def test_what_runs_and_what_waits_is_counted(site: Site) -> None:
@@ -159,4 +159,4 @@ async def test_a_watcher_hears_of_what_waited_while_it_was_away(site: Site) -> N
 
 
 async def test_a_watcher_is_answered_in_the_end(site: Site) -> None:
-    assert await site.loads.soon(0.01) == Load(slots=1)
+    assert await site.loads.soon(0.01) == Load(slots=1, policy=1)

@@ -19,7 +19,7 @@ from frazil_operator.autoscale.telling import AGAIN_SECONDS, Budget, is_news
 from frazil_operator.autoscale.totals import Totals
 from frazil_operator.model_metrics import exposed
 from frazil_operator.observed import Key, Object, Scaling
-from frazil_operator.plan.size import held, rules
+from frazil_operator.plan.size import last_size, rules
 from frazil_operator.store import Store
 
 DARK_SECONDS: Final = 30.0  # that no pod has told its load, before it is said
@@ -86,7 +86,7 @@ class Autoscaler:
 
     def look(self, key: Key, now: float) -> None:
         """Decide about one model; what is news is told, and done."""
-        size = held(key.name, self._store.children(key))
+        size = last_size(key.name, self._store.children(key))
         watched = self._watched.setdefault(key, Watched())
         asked = self._rules(self._store.model(key), watched)
         if asked is None or not size:

@@ -12,7 +12,7 @@ import aiohttp
 
 from frazil_operator.autoscale.pods import Pod
 from frazil_operator.observed import Key
-from frazil_runtime.contract import ADMIN_PORT
+from frazil_runtime.contract import ADMIN_PORT, POLICY_PATH
 from frazil_runtime.contract.load import LOAD_BYTES, LOAD_PATH, PREFER_HEADER, Load
 
 PERIOD: Final = 1.0  # seconds between two looks at a pod
@@ -25,7 +25,7 @@ QUIET: Final = 0.1  # of its capacity: who has less to do is quiet
 
 _log = logging.getLogger(__name__)
 _UNKNOWN: Final = Load(queued=1)  # of a pod that was not asked yet: it is to answer at once
-_ERRORS: Final = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
+ERRORS: Final = (aiohttp.ClientError, TimeoutError, ValueError, OSError)
 
 
 class Scraper:
@@ -66,7 +66,7 @@ class Scraper:
             began = clock()
             try:
                 loads[uid] = load = await self._look(address, load)
-            except _ERRORS as error:
+            except ERRORS as error:
                 if not failures:
                     _log.info("%s tells no load: %s: %s", address, type(error).__name__, error)
                 failures += 1
@@ -87,10 +87,25 @@ class Scraper:
         finally:
             self._quiet -= 1
 
-    async def _ask(self, address: str, wait: int) -> Load:
+    async def give_policy(self, address: str, token: str, text: str) -> None:
+        """Send a policy to one pod; one of ERRORS where that does not follow it, or a later one."""
+        async with self._client.post(
+            self._url(address, POLICY_PATH),
+            data=text.encode(),
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=aiohttp.ClientTimeout(total=ASK_SECONDS),
+            allow_redirects=False,
+        ) as response:
+            if response.status not in (200, 409):  # 409: it follows a later one
+                raise ValueError(f"HTTP status {response.status}")
+
+    def _url(self, address: str, path: str) -> str:
         host = f"[{address}]" if ":" in address else address
+        return f"http://{host}:{self._port}{path}"
+
+    async def _ask(self, address: str, wait: int) -> Load:
         async with self._client.get(
-            f"http://{host}:{self._port}{LOAD_PATH}",
+            self._url(address, LOAD_PATH),
             headers={PREFER_HEADER: f"wait={wait}"} if wait else None,
             timeout=aiohttp.ClientTimeout(total=ASK_SECONDS + wait, connect=ASK_SECONDS),
             allow_redirects=False,

@@ -22,6 +22,7 @@ def story(before: Status, after: Status, *, first: bool = False) -> tuple[Event,
         *_rolled(before, after, first=first),
         *_scaled(before, after),
         *_unreachable(before, after),
+        *_evaluated(before, after),
         *_stopped(before, after),
     )
 
@@ -69,6 +70,13 @@ def _unreachable(before: Status, after: Status) -> Iterator[Event]:
     was, now = _condition(before, "ScalingActive"), _condition(after, "ScalingActive")
     if now.get("reason") == "LoadUnreachable" != was.get("reason"):
         yield Event("Warning", "LoadUnreachable", str(now["message"]))
+
+
+def _evaluated(before: Status, after: Status) -> Iterator[Event]:
+    worth = after.get("accuracy") or {}
+    if worth.get("source") == "Evaluation" and worth != before.get("accuracy"):
+        message = f"Worth {worth['value']:.4g} on the {worth['samples']} samples of spec.evaluation"
+        yield Event("Normal", "Evaluated", message)
 
 
 def _stopped(before: Status, after: Status) -> Iterator[Event]:

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from frazil_operator import names
 from frazil_operator.api import Model
+from frazil_operator.api_accuracy import Accuracy
 from frazil_operator.corev1 import bytes_of
 from frazil_operator.observed import Object
 from frazil_operator.plan.parts import child
 from frazil_runtime.contract import Policy
+from frazil_runtime.contract.accuracy import AccuracyRules, Metric
 
 FILE = "policy.json"
 
 
 def config_map(model: Model, live: Object | None, now: datetime) -> dict[str, Any]:
     """What the pods shall follow; ``live`` is what they follow now, None where there is none."""
-    told = (live or {}).get("data", {}).get(FILE, "")
+    told = text_of(live)
     wished = policy(model)
     text = replace(wished, number=_number(wished, told, now)).to_json()
     identity = names.Child("v1", "ConfigMap", names.policy(model.name))
     return child(model, identity, {"data": {FILE: text}})
+
+
+def text_of(live: Object | None) -> str:
+    """The policy in a live ConfigMap, as JSON; "" where there is none."""
+    return str(((live or {}).get("data") or {}).get(FILE, ""))
+
+
+@lru_cache(maxsize=4096)  # of every model it is asked for every moment
+def number_of(text: str) -> int:
+    """The policy's number; 0 where the text is none."""
+    try:
+        return Policy.from_json(text).number
+    except ValueError:
+        return 0
 
 
 def policy(model: Model) -> Policy:
@@ -37,11 +54,26 @@ def policy(model: Model) -> Policy:
         input_cache_bytes=bytes_of(cache.inputs.max_bytes),
         output_cache_mode=cache.outputs.mode,
         output_cache_bytes=bytes_of(cache.outputs.max_bytes),
+        accuracy=_accuracy(model.spec.accuracy),
         allow={
             name: tuple(said.fetch.allow)
             for name, said in sorted(model.spec.inputs.items())
             if said.fetch and said.fetch.allow
         },
+    )
+
+
+def _accuracy(said: Accuracy | None) -> AccuracyRules:
+    """How answers are held against labels; not at all where nothing is said."""
+    if said is None:
+        return AccuracyRules()
+    return AccuracyRules(
+        enabled=True,
+        output=said.output or "",
+        metric=Metric(said.metric),
+        k=said.k,
+        threshold=said.threshold,
+        max_label_age_seconds=said.max_label_age_seconds,
     )
 
 

@@ -20,10 +20,13 @@ from frazil_operator.plan.parts import (
 from frazil_operator.revision import Artifact, Revision
 from frazil_operator.settings import Settings
 from frazil_runtime import contract
+from frazil_runtime.contract.accuracy import ENV_FEEDBACK_TOKEN_FILE, ENV_KEYS_DIR
 
 CONTAINER = "runtime"
 CACHE_DIR = "/var/cache/frazil"
 POLICY_DIR = "/etc/frazil/policy"
+KEYS_DIR = "/etc/frazil/keys"
+FEEDBACK_DIR = "/etc/frazil/feedback"
 
 
 def pod_template(
@@ -38,16 +41,7 @@ def pod_template(
         | {
             "terminationGracePeriodSeconds": serving.termination_grace_period_seconds,
             "containers": [_container(model, revision, number, artifact, settings)],
-            "volumes": [
-                {"name": "cache", "emptyDir": {}},
-                {"name": "tmp", "emptyDir": {}},
-                # As a folder: a file that is mounted by subPath never changes. Without it, too, a
-                # pod starts and serves.
-                {
-                    "name": "policy",
-                    "configMap": {"name": names.policy(model.name), "optional": True},
-                },
-            ],
+            "volumes": _volumes(model),
         },
     }
 
@@ -125,8 +119,12 @@ def _container(
         contract.ENV_DRAIN_SECONDS: str(serving.drain_seconds),
         contract.ENV_STORE_PREFIX: f"{settings.cluster}/{model.namespace}",
         contract.ENV_POLICY_FILE: f"{POLICY_DIR}/{policy.FILE}",
+        ENV_KEYS_DIR: KEYS_DIR,
+        contract.ENV_TOKEN_FILE: f"{KEYS_DIR}/{contract.POLICY_TOKEN}",
         **_batching(model),
     }
+    if _feedback_secret(model):
+        variables[ENV_FEEDBACK_TOKEN_FILE] = f"{FEEDBACK_DIR}/token"
     own = serving.model_dump(mode="json", by_alias=True, exclude_none=True, include={"env"})
     return {
         "name": CONTAINER,
@@ -145,12 +143,36 @@ def _container(
         "livenessProbe": _probe(contract.LIVE_PATH, period=10, failures=6),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": [
-            mount("cache", CACHE_DIR),
-            mount("tmp", TMP),
-            mount("policy", POLICY_DIR) | {"readOnly": True},
-        ],
+        "volumeMounts": _mounts(model),
     }
+
+
+def _volumes(model: Model) -> list[dict[str, Any]]:
+    """What is mounted is mounted as a folder: a file that is mounted by subPath never changes.
+    Without any of it, too, a pod starts and serves."""
+    policies = {"name": names.policy(model.name), "optional": True}
+    keys = {"secretName": names.keys(model.name), "optional": True}
+    volumes: list[dict[str, Any]] = [
+        {"name": "cache", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "policy", "configMap": policies},
+        {"name": "keys", "secret": keys},
+    ]
+    if secret := _feedback_secret(model):
+        volumes.append({"name": "feedback", "secret": {"secretName": secret, "optional": True}})
+    return volumes
+
+
+def _mounts(model: Model) -> list[dict[str, Any]]:
+    mounts = [mount("cache", CACHE_DIR), mount("tmp", TMP)]
+    told = {"policy": POLICY_DIR, "keys": KEYS_DIR}
+    if _feedback_secret(model):
+        told["feedback"] = FEEDBACK_DIR
+    return mounts + [mount(name, path) | {"readOnly": True} for name, path in told.items()]
+
+
+def _feedback_secret(model: Model) -> str | None:
+    return model.spec.accuracy.feedback_secret_name if model.spec.accuracy else None
 
 
 def _batching(model: Model) -> dict[str, str]:

@@ -24,14 +24,14 @@ def rules(spec: Spec) -> Rules:
     )
 
 
-def size(spec: Spec, scaling: Scaling | None, held: int) -> int:
+def size(spec: Spec, scaling: Scaling | None, last: int) -> int:
     """The size: what the spec fixes, else what the load calls for, else what it was before."""
     if spec.replicas is not None:
         return spec.replicas
-    return within(rules(spec), held if scaling is None else scaling.pods)
+    return within(rules(spec), last if scaling is None else scaling.pods)
 
 
-def held(model: str, children: Iterable[Object]) -> int:
+def last_size(model: str, children: Iterable[Object]) -> int:
     """The size that was decided last, as the stable revision's Deployment remembers it; 0 where
     there is none."""
     objects = {(body["kind"], body["metadata"]["name"]): body for body in children}

@@ -18,6 +18,7 @@ SHORT_SECONDS: Final = 6  # the two spans of time that arrivals are averaged ove
 LONG_SECONDS: Final = 60
 
 _LIMIT: Final = 1e6  # of any figure: what is more is no measurement
+_GROWING: Final = frozenset({"requests", "hits", "feedback", "policy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,12 @@ class Load:
 
     ``slots`` runs go on at a time; ``capacity`` is the session seconds a second that were worked
     off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
-    of them from the output cache; ``requests_per_second`` and ``hits_per_second`` of late.
+    of them from the output cache, and ``feedback`` came about them. ``policy`` is the number of the
+    one that holds.
+
+    ``requests_per_second`` and ``hits_per_second`` are those of about the last SHORT_SECONDS;
     ``latency_p99`` is in how many seconds 99 % were answered of all that had an answer in the last
-    minute, the refused ones included; 0 where there were none.
+    LONG_SECONDS, the refused ones included; 0 where there were none.
     """
 
     queued: int = 0
@@ -49,6 +53,8 @@ class Load:
     capacity: float = 0.0
     requests: int = 0
     hits: int = 0
+    feedback: int = 0
+    policy: int = 0
     requests_per_second: float = 0.0
     hits_per_second: float = 0.0
     latency_p99: float = 0.0
@@ -77,15 +83,14 @@ class Load:
 
 
 def _figure(name: str, sent: object, default: object) -> Any:
-    """A figure of its default's type; the counters alone have no upper limit."""
+    """A figure of its default's type; counters and numbers that only grow have a later limit."""
     kind = type(default)
-    value = float(sent) if kind is float and type(sent) is int else sent
-    limit = 2**63 if name in ("requests", "hits") else _LIMIT
-    if type(value) is not kind or not isinstance(value, int | float) or not 0 <= value <= limit:
-        raise ValueError(
-            f"{name} must be a {kind.__name__} from 0 to {limit:g}, not {_shown(sent)}"
-        )
-    return value
+    limit = 2**63 if name in _GROWING else _LIMIT
+    fits = type(sent) is kind or (kind is float and type(sent) is int)
+    if not (fits and isinstance(sent, int | float) and 0 <= sent <= limit):
+        wanted = f"a {kind.__name__} from 0 to {limit:g}"
+        raise ValueError(f"{name} must be {wanted}, not {_shown(sent)}")
+    return float(sent) if kind is float else sent
 
 
 def _shown(sent: object) -> str:

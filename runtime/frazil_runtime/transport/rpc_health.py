@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from frazil_runtime.errors import InferenceError
-from frazil_runtime.lifecycle import Lifecycle
+from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.protocol.messages import parse
 from frazil_runtime.transport.rpc import Context, Handlers, abort
 
@@ -42,7 +42,7 @@ def health_service(lifecycle: Lifecycle, services: Iterable[str]) -> Handlers:
         while True:
             state = lifecycle.state
             yield answer() if service in known else unknown
-            if lifecycle.draining:
+            if state is State.DRAINING:  # and that has been said
                 return
             await lifecycle.left(state)
 
