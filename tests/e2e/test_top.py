@@ -78,7 +78,10 @@ def test_who_may_only_view_models_sees_what_their_statuses_tell(
         (seen,) = looks
     assert seen["note"].startswith("No live figures, only what the statuses tell: ")
     assert "forbidden" in seen["note"]
-    assert (seen["models"][0]["ready"], seen["models"][0]["queue"]) == (1, 0)
+    (row,) = seen["models"]
+    assert (row["ready"], row["desired"]) == (1, 1)
+    assert row["queue"] is not None
+    assert row["requests_per_second"] is None
 
 
 def test_the_documented_role_is_enough(scene: Stage, model: Object, tmp_path: Path) -> None:
