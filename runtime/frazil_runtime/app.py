@@ -131,7 +131,9 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         engine = Engine(slots, settings.batching, settings.policy)
         budgets = Budgets(engine.follow, settings.policy)
         policies = Policies(settings.policy, budgets.follow)
-        loads = LoadReader(engine)
+        loads = LoadReader(engine, metrics)
+        keeping = asyncio.create_task(loads.keep_on())
+        rooms.callback(keeping.cancel)
         admin = AdminApp(lifecycle, metrics, loads, policies, settings.token_file)
         if settings.policy_file is not None:
             watching = asyncio.create_task(watch_file(settings.policy_file, policies))

@@ -17,14 +17,14 @@ from frazil_runtime.lifecycle import ModelInfo
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
-# From a small dense model (a run takes tens of microseconds) to a large language model's seconds.
-_BUCKETS: Final = (
+# Seconds: from a small dense model (a run takes tens of microseconds) to a large language model.
+BUCKETS: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0),
 )
 
 
-_BOUNDS: Final = (*(str(bound) for bound in _BUCKETS), "+Inf")
+_BOUNDS: Final = (*(str(bound) for bound in BUCKETS), "+Inf")
 
 
 class Outcomes:
@@ -33,7 +33,7 @@ class Outcomes:
     def __init__(self) -> None:
         self.codes: dict[str, int] = {}
         self.seconds = 0.0
-        self.buckets = [0] * (len(_BUCKETS) + 1)  # each by itself, the last without an end
+        self.buckets = [0] * (len(BUCKETS) + 1)  # each by itself, the last without an end
 
 
 class Metrics(Collector):
@@ -72,7 +72,13 @@ class Metrics(Collector):
             outcomes = self._outcomes[labels] = Outcomes()
         outcomes.codes[code] = outcomes.codes.get(code, 0) + 1
         outcomes.seconds += seconds
-        outcomes.buckets[bisect_left(_BUCKETS, seconds)] += 1
+        outcomes.buckets[bisect_left(BUCKETS, seconds)] += 1
+
+    def durations(self) -> list[int]:
+        """How many answers of any kind took how long: a count for each of BUCKETS, by itself, and
+        one for what took longer."""
+        every = [outcomes.buckets for outcomes in self._outcomes.values()]
+        return [sum(counts) for counts in zip(*every, strict=True)] or [0] * len(_BOUNDS)
 
     def collect(self) -> Iterable[Metric]:
         """The requests so far."""

@@ -17,6 +17,9 @@ LOAD = Load(
     hits=7,
     feedback=3,
     policy=1_795_000_000,
+    requests_per_second=12.5,
+    hits_per_second=2.5,
+    latency_p99=0.125,
 )
 
 

@@ -124,7 +124,9 @@ def test_the_load_is_told_to_who_asks(doubling: Path) -> None:
         load = Load.from_json(httpx.get(f"{admin}{LOAD_PATH}").content)
         assert (load.requests, load.hits, load.queued) == (2, 1, 0)
         assert 0 < load.demand_short < 1
-        assert load.saved_long == pytest.approx(load.demand_long, rel=0.5)
+        assert 0 < load.hits_per_second == load.requests_per_second / 2
+        assert 0 < load.latency_p99 < 30
+        assert 0 < load.saved_long < 1
 
 
 def test_who_watches_the_load_does_not_hold_up_the_end(doubling: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fakes.toy import Toy, model
+from fakes.toy import Body, Toy, model
 
 from frazil_operator import names
 from frazil_operator.autoscale.loop import Autoscaler
@@ -138,3 +138,35 @@ def test_a_spec_that_cannot_be_read_holds_what_was_told(site: Site) -> None:
     site.toy.change(replicas="many")
     site.tell()
     assert site.look(101.0, a=BUSY) == before
+
+
+def test_what_was_seen_last_is_there_for_who_shows_it(site: Site) -> None:
+    assert site.scaler.sights() == {}
+    site.serve("a", "b")
+    site.look(100.0, a=Load(requests=5), b=Load())
+    site.look(101.0, a=Load(requests=9, hits=1, latency_p99=0.5), b=Load(queued=2, latency_p99=0.1))
+    sight = site.scaler.sights()[KEY]
+    assert (sight.desired, sight.ready, sight.reachable) == (1, 2, True)
+    assert (sight.figures.queued, sight.figures.latency_p99) == (2, 0.5)
+    assert sight.count == (4, 1)
+
+
+def test_a_model_that_is_deleted_is_seen_no_more(site: Site) -> None:
+    site.scraper.loads[KEY] = {"a": BUSY}
+    site.scaler.look_at_all(100.0)
+    assert site.scaler.sights()
+    site.store.observe(site.store.model(KEY) or {}, deleted=True)
+    site.scaler.look_at_all(101.0)
+    assert site.scaler.sights() == {}
+
+
+def test_a_model_that_serves_no_more_is_seen_no_more(site: Site) -> None:
+    site.look(100.0, a=BUSY)
+    for identity in [key for key in site.toy.objects if key[0] == "Service"]:
+        site.store.observe(with_version(site.toy.objects.pop(identity), "900"), deleted=True)
+    site.look(101.0, a=BUSY)
+    assert site.scaler.sights() == {}
+
+
+def with_version(body: Body, version: str) -> Body:
+    return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}

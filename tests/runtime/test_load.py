@@ -14,7 +14,9 @@ from frazil_runtime.contract import Batching, Policy
 from frazil_runtime.contract.load import Load
 from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.errors import InferenceError
+from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.load import LoadReader
+from frazil_runtime.metrics import Metrics
 from frazil_runtime.requests import InferRequest
 
 RUN_SECONDS = 0.6
@@ -27,7 +29,8 @@ class Site:
     def __init__(self) -> None:
         self.now = 1000.0
         self.engine = Engine(1, Batching(1), POLICY, clock=lambda: self.now)
-        self.loads = LoadReader(self.engine)
+        self.metrics = Metrics()
+        self.loads = LoadReader(self.engine, self.metrics)
         self.go = threading.Semaphore(0)
         session = FakeSession()
         session.before = lambda rows: self.go.acquire()
@@ -96,6 +99,36 @@ async def test_what_the_cache_answers_costs_nothing_and_is_counted_apart(site: S
     assert load.demand_long == pytest.approx(RUN_SECONDS / 60)
     assert load.saved_long == pytest.approx(2 * RUN_SECONDS / 60, rel=0.1)
     assert (load.requests, load.hits) == (3, 1)
+
+
+async def test_what_was_answered_of_late_is_told_by_the_second(site: Site) -> None:
+    site.loads.keep()
+    site.now += 6
+    task = site.ask(1)
+    await settle()
+    await site.run(task)
+    for _ in range(2):
+        await site.ask(1)
+    load = site.loads.now()
+    assert (load.requests_per_second, load.hits_per_second) == pytest.approx((3 / 6, 2 / 6))
+    for _ in range(2):
+        site.loads.keep()
+        site.now += 6
+    load = site.loads.now()
+    assert (load.requests, load.requests_per_second, load.hits_per_second) == (3, 0, 0)
+
+
+async def test_the_slowest_answers_of_the_last_minute_are_told(site: Site) -> None:
+    site.metrics.serves(ModelInfo("m", "1", "a", MANIFEST, "sha256-00"))
+    for protocol, seconds in [("v1", 0.3)] * 98 + [("v2", 4.0)] * 2:
+        site.metrics.observe("m", protocol, "run", "OK", seconds)
+    told = []
+    for _ in range(11):
+        told.append(site.loads.now().latency_p99)
+        site.loads.keep()
+        site.now += 6
+    assert told[:10] == [3.75] * 10, "half way from 2.5 s to 5 s, as its bucket has it"
+    assert told[10] == 0, "they are a minute old"
 
 
 async def test_the_capacity_is_what_was_worked_off_while_something_waited(site: Site) -> None:

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.manifest import Manifest, Signature
-from frazil_runtime.metrics import Metrics
+from frazil_runtime.metrics import BUCKETS, Metrics
 
 MANIFEST = Manifest({"predict": Signature((), ())}, "predict", {})
 MODEL = ModelInfo("digits", "7", "3f9a", MANIFEST, "sha256-00")
@@ -37,6 +37,16 @@ def test_a_request_is_counted_by_outcome_and_timed() -> None:
     assert found[key("frazil_requests_total", "digits", "v1", "predict", "INVALID_ARGUMENT")] == 1
     assert found[key("frazil_request_duration_seconds_count", "digits", "v1", "predict")] == 2
     assert found[key("frazil_request_duration_seconds_sum", "digits", "v1", "predict")] == 0.75
+
+
+def test_durations_of_all_answers_are_counted_by_bucket() -> None:
+    metrics = Metrics()
+    assert sum(metrics.durations()) == 0
+    metrics.serves(MODEL)
+    for protocol, seconds in (("v1", 0.25), ("v2", 0.3), ("grpc", 100.0)):
+        metrics.observe("digits", protocol, "predict", "OK", seconds)
+    counts = dict(zip((*BUCKETS, None), metrics.durations(), strict=True))
+    assert {bound: count for bound, count in counts.items() if count} == {0.25: 1, 0.5: 1, None: 1}
 
 
 def test_clients_cannot_make_new_series() -> None:

@@ -67,6 +67,9 @@ class Figures:
     demand_long: float = 0.0
     saved: float = 0.0
     capacity: float = 1.0
+    requests_per_second: float = 0.0
+    hits_per_second: float = 0.0
+    latency_p99: float = 0.0  # the longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,9 @@ def sum_up(rules: Rules, loads: Sequence[Load], silent: int = 0) -> Figures:
         demand_long=sum(load.demand_long for load in loads),
         saved=sum(load.saved_long for load in loads),
         capacity=_median(load.capacity for load in loads) or _median(x.slots for x in loads) or 1.0,
+        requests_per_second=sum(load.requests_per_second for load in loads),
+        hits_per_second=sum(load.hits_per_second for load in loads),
+        latency_p99=max(load.latency_p99 for load in loads),
     )
 
 

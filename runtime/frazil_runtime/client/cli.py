@@ -1,4 +1,4 @@
-"""`frazil run`, `inspect`, `predict` and `bench`: their arguments.
+"""`frazil run`, `inspect`, `predict`, `bench` and `top`: their arguments.
 
 Nothing here is slow to import.
 """
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Commands = argparse._SubParsersAction  # the type of what add_subparsers() returns has no other name
 
+Command = Callable[[argparse.Namespace], int]
+
 N = TypeVar("N", int, float)
 
 _PORTS = {"http": contract.HTTP_PORT, "grpc": contract.GRPC_PORT, "admin": contract.ADMIN_PORT}
@@ -33,6 +35,7 @@ def add_arguments(commands: Commands[argparse.ArgumentParser], serve: Serve) -> 
     _add_inspect(commands)
     _add_predict(commands)
     _add_bench(commands)
+    _add_top(commands)
 
 
 def _add_run(commands: Commands[argparse.ArgumentParser], serve: Serve) -> None:
@@ -139,15 +142,57 @@ def _add_bench(commands: Commands[argparse.ArgumentParser]) -> None:
     )
 
     def command(arguments: argparse.Namespace) -> int:
-        try:
-            from frazil_runtime.client.bench import bench  # noqa: PLC0415 - needs rich, matplotlib
-        except ModuleNotFoundError as error:
-            package = (error.name or str(error)).partition(".")[0]
-            sys.stderr.write(f"bench needs {package}: pip install frazil[client]\n")
-            return 1
+        from frazil_runtime.client.bench import bench  # noqa: PLC0415 - needs rich, matplotlib
+
         return bench(arguments)
 
-    bench.set_defaults(run=command)
+    bench.set_defaults(run=_with_packages("bench", command))
+
+
+def _add_top(commands: Commands[argparse.ArgumentParser]) -> None:
+    top = commands.add_parser(
+        "top",
+        help="watch the models of a cluster",
+        description="Show the models of a cluster as they are now, again and again, through "
+        "kubectl. Ctrl-C ends it.",
+    )
+    where = top.add_mutually_exclusive_group()
+    where.add_argument("--namespace", "-n", metavar="NS", help="(default: kubectl's current one)")
+    where.add_argument("--all-namespaces", "-A", action="store_true", help="all models there are")
+    top.add_argument("--once", action="store_true", help="look once, and print it")
+    top.add_argument("--json", action="store_true", help="for machines: a line at each look")
+    top.add_argument(
+        "--interval",
+        type=_within(float, 0.2, 3600),
+        default=2.0,
+        metavar="SECONDS",
+        help="between two looks (default: %(default)g)",
+    )
+    top.add_argument(
+        "--operator-namespace", metavar="NS", help="where the operator is (default: looked for)"
+    )
+    top.add_argument("--kubectl", default="kubectl", metavar="PATH", help="(default: %(default)s)")
+
+    def command(arguments: argparse.Namespace) -> int:
+        from frazil_runtime.client.top import top  # noqa: PLC0415 - needs numpy, rich
+
+        return top(arguments)
+
+    top.set_defaults(run=_with_packages("top", command))
+
+
+def _with_packages(name: str, command: Command) -> Command:
+    """The command; where a package is missing that it needs, it says how to get it."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            return command(arguments)
+        except ModuleNotFoundError as error:
+            package = (error.name or str(error)).partition(".")[0]
+            sys.stderr.write(f"{name} needs {package}: pip install frazil[client]\n")
+            return 1
+
+    return run
 
 
 def _within(kind: type[N], least: N, most: N) -> Callable[[str], N]:

@@ -36,6 +36,10 @@ class Load:
     off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
     of them from the output cache, and ``feedback`` came about them. ``policy`` is the number of the
     one that holds.
+
+    ``requests_per_second`` and ``hits_per_second`` are those of about the last SHORT_SECONDS;
+    ``latency_p99`` is in how many seconds 99 % were answered of all that had an answer in the last
+    LONG_SECONDS, the refused ones included; 0 where there were none.
     """
 
     queued: int = 0
@@ -51,6 +55,9 @@ class Load:
     hits: int = 0
     feedback: int = 0
     policy: int = 0
+    requests_per_second: float = 0.0
+    hits_per_second: float = 0.0
+    latency_p99: float = 0.0
 
     def to_json(self) -> str:
         """One line."""
