@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.observed import Event, Observed, Plan, Scaling
+from frazil_operator.observed import Event, Measured, Observed, Plan, Scaling
 from frazil_operator.plan import plan
 from frazil_operator.settings import Settings
 from frazil_runtime.contract import ENV_FREEZE_REQUEST, FreezeResult
@@ -53,6 +53,7 @@ class Toy:
     freezes_ahead: int = 0
     store_error: str = ""
     scaling: Scaling | None = None  # what the load calls for
+    measured: Measured | None = None  # what the accuracy has come to
     inputs: dict[str, str] = field(default_factory=dict)  # that every freeze finds
     value: float = 0.9  # that every evaluation comes to
     numbers: Any = field(default_factory=itertools.count)
@@ -82,6 +83,7 @@ class Toy:
             freezes_ahead=self.freezes_ahead,
             store_error=self.store_error,
             scaling=self.scaling,
+            measured=self.measured,
         )
 
     def plan(self) -> Plan:
