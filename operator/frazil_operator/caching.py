@@ -89,7 +89,7 @@ class State:
         """What ``to_json`` wrote; a new state where nobody did."""
         try:
             return _parsed(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return cls()
 
 
@@ -122,8 +122,9 @@ def decide(
         state = _switched(rules, counts, replace(state, measured=True))
         state = _compared(rules, counts, state, now)
     shown = counts if state.measured else prior or Counts()
-    if 2 * counts.labels >= rules.min_samples or not state.measured:
-        state = _warned(rules, counts if 2 * counts.labels >= rules.min_samples else shown, state)
+    half = 2 * counts.labels >= rules.min_samples
+    if half or not state.measured:
+        state = _warned(rules, counts if half else shown, state)
     caching = Caching(
         on=state.caching,
         epoch=state.epoch,
@@ -145,8 +146,7 @@ def _switched(rules: Rules, counts: Counts, state: State) -> State:
 
 
 def _warned(rules: Rules, counts: Counts, state: State) -> State:
-    """Knowing whether caching may soon go. Half the labels are enough to be warned by, and without
-    these nothing changes."""
+    """Knowing whether caching may soon go: half the labels are enough to be warned by."""
     accuracy = interval(rules.metric, counts)
     if not state.caching or accuracy is None:
         return replace(state, expects_loss=state.caching and state.expects_loss)

@@ -82,9 +82,11 @@ def read(columns: Sequence[str], sent: Mapping[str, Any]) -> ByRevision:
     }
 
 
-def summed(record: Mapping[str, object]) -> Counts:
+def summed(record: object) -> Counts:
     """A sum from its values by name; ValueError says what cannot be one. Names that only a later
     version knows are passed over."""
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
     counts = Counts(**{name: _figure(name, record[name]) for name in _NAMES if name in record})
     positives = counts.true_positives + counts.false_positives
     judged = positives + counts.false_negatives + counts.true_negatives
@@ -96,12 +98,16 @@ def summed(record: Mapping[str, object]) -> Counts:
 def evaluated(figures: Mapping[str, float]) -> Counts | None:
     """What an offline evaluation has counted, in the words of online feedback; None where it says
     too little for a confidence interval. ``figures`` are those of its result."""
-    names = {name: _EVALUATED[name] for name in figures if name in _EVALUATED}
-    record: dict[str, object] = {names[name]: figures[name] for name in names}
+    record: dict[str, object] = {
+        _EVALUATED[name]: int(figure) if float(figure).is_integer() else figure
+        for name, figure in figures.items()
+        if name in _EVALUATED
+    }
+    if figures.keys() >= set(_CONFUSION):
+        record["labels"] = sum(int(figures[name]) for name in _CONFUSION)
     try:
-        record.setdefault("labels", sum(figures[name] for name in _CONFUSION))
-        return summed(record)
-    except (KeyError, ValueError):
+        return summed(record) if "labels" in record else None
+    except ValueError:
         return None
 
 
