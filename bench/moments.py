@@ -35,6 +35,20 @@ def became_ready(namespace: str, name: str) -> dict[int, float]:
     return moments
 
 
+def resized(since: datetime, namespace: str, model: str) -> list[tuple[float, int]]:
+    """When the operator changed how many pods a model's Deployments ask for, and to how many."""
+    sizes: list[tuple[float, int]] = []
+    for event in operator_requests(since):
+        reference = event.get("objectRef", {})
+        if event["verb"] != "patch" or reference.get("resource") != "deployments":
+            continue
+        if reference["namespace"] == namespace and reference["name"].startswith(f"{model}-"):
+            replicas = event["requestObject"]["spec"]["replicas"]
+            if replicas != (sizes[-1][1] if sizes else 1):
+                sizes.append((stamp(event), replicas))
+    return sizes
+
+
 def operator_writes(since: datetime, namespace: str) -> list[Object]:
     """The operator's writes since an instant, in a namespace, in its own or in none.
 

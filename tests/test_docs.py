@@ -7,7 +7,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, get_args, get_origin
+from types import UnionType
+from typing import NamedTuple, TypeGuard, get_args, get_origin
 
 import pytest
 
@@ -75,7 +76,7 @@ def words() -> set[str]:
 
 
 CAMEL = re.compile(r"[A-Z][a-z]+[A-Za-z]*|OOMKilled")
-SPEAKING = ("__init__", "conflict", "decision", "faults", "freezing", "jobs", "pods")
+SPEAKING = ("__init__", "conflict", "decision", "evaluation", "faults", "freezing", "jobs", "pods")
 # Reasons that others write: the freezer and the runtime; Jobs, the scheduler.
 FROM_OUTSIDE = {
     *(code.reason for code in Exit if code is not Exit.OK),
@@ -87,6 +88,7 @@ NO_REASONS = {
     *("Complete", "Failed", "Succeeded", "ReplicaFailure", "PodScheduled"),  # Kubernetes' states
     *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),  # ImagePull
     *("ControllerRevision", "Job"),  # kinds
+    *("Accuracy", "MeanAbsoluteError", "TopK", "Evaluation"),  # metrics, and whence a value is
 }
 STATUS = GUIDE.read_text().partition("## Reading the status")[2].partition("\n## ")[0]
 
@@ -146,9 +148,11 @@ def field_rows() -> Iterator[str]:
     """The table's rows: for each part of the spec, the fields that act alike."""
     for name, info in Spec.model_fields.items():
         part, path = info.annotation, ""
+        if get_origin(part) is UnionType and is_part(get_args(part)[0]):
+            part = get_args(part)[0]
         if get_origin(part) is dict:
             part, path = get_args(part)[1], "<name>."
-        if not (isinstance(part, type) and issubclass(part, Part)):
+        if not is_part(part):
             (acts,) = (note for note in info.metadata if isinstance(note, Acts))
             yield f"| `{name}` | {acts.value} |"
             continue
@@ -156,6 +160,10 @@ def field_rows() -> Iterator[str]:
             fields = [f"`{field}`" for field, notes in leaves(part, path) if acts in notes]
             if fields:
                 yield f"| `{name}`: {', '.join(fields)} | {acts.value} |"
+
+
+def is_part(annotation: object) -> TypeGuard[type[Part]]:
+    return isinstance(annotation, type) and issubclass(annotation, Part)
 
 
 def leaves(part: type[Part], path: str = "") -> Iterator[tuple[str, list[object]]]:

@@ -14,6 +14,7 @@ class Acts(Enum):
 
     ON_ARTIFACT = "freezes the checkpoint again"
     ON_JOB = "replaces a freeze Job that has not finished"
+    ON_EVALUATION = "evaluates again and restarts nothing"
     ON_REVISION = "rolls out another revision"
     ON_POLICY = "goes out to the pods that run and restarts nothing"
     AT_ONCE = "acts at once and restarts nothing"

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from frazil_operator.acts import Acts
+from frazil_operator.api_evaluation import Evaluation
 from frazil_operator.api_inputs import Inputs
+from frazil_operator.api_scaling import Scaling
 from frazil_operator.corev1 import (
     ATOMIC,
     Bytes,
@@ -25,15 +27,8 @@ from frazil_operator.corev1 import (
     Tolerations,
     cel,
 )
+from frazil_operator.uri import Uri
 
-URI_RULE = cel(
-    (
-        "self.matches('^(s3|gs|az|https)://[^/]+/.+|^pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?/.+')",
-        "must be s3://bucket/path, gs://bucket/path, az://container/path, https://host/path "
-        "or pvc://claim/path",
-    )
-)
-Uri = Annotated[str, Field(max_length=2048, json_schema_extra=URI_RULE)]
 Digest = Annotated[
     str,
     Field(
@@ -263,16 +258,19 @@ class Spec(Part):
 
     checkpoint: Checkpoint
     freeze: Freeze = Freeze()
+    evaluation: Evaluation | None = None
     inputs: Inputs = Field(default_factory=dict)
     """By the input's name, what clients may send for it besides its tensor."""
     serving: Serving = Serving()
     batching: Batching = Batching()
     queue: Queue = Queue()
     cache: Cache = Cache()
+    scaling: Scaling = Scaling()
     service: Service = Service()
     rollout: Rollout = Rollout()
     replicas: Annotated[int | None, Field(ge=0, le=10000), Acts.AT_ONCE] = None
-    """The number of pods; 1 without it. 0 parks the model. `kubectl scale` writes it."""
+    """The number of pods, whatever the load; without it, the size follows the load as
+    spec.scaling says. 0 parks the model. `kubectl scale` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +296,3 @@ class Model:
             annotations=metadata.get("annotations") or {},
             spec=Spec.model_validate(body.get("spec") or {}),
         )
-
-    @property
-    def replicas(self) -> int:
-        """How many pods are wanted."""
-        return 1 if self.spec.replicas is None else self.spec.replicas

@@ -40,6 +40,37 @@ class RejectedStatus(Part):
     message: str
 
 
+class ScalingStatus(Part):
+    """How many pods there shall be, why, and the load as it was told last."""
+
+    desired: int
+    reason: str | None = None
+    """What it was decided from, in numbers."""
+    queue_depth: int | None = None
+    """Requests that wait, of all pods together."""
+    ongoing: int | None = None
+    """Requests that are being run."""
+    wait_seconds: float | None = None
+    """How long the last in line waits, where that is longest."""
+    last_scale_time: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})] = None
+    """When the number of pods was changed last."""
+
+
+class AccuracyStatus(Part):
+    """What the revision that has the traffic is worth."""
+
+    value: float | None = None
+    """As its metric has it: a share, or a mean error."""
+    samples: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How many labelled rows it was measured on."""
+    source: Literal["Evaluation", "Feedback"] | None = None
+    """Evaluation: spec.evaluation, before it served."""
+    epoch: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
+    """How often the output cache was told to forget."""
+    caching: bool | None = None
+    """Whether answers are cached."""
+
+
 class Condition(Part):
     """One aspect of the state, as metav1.Condition."""
 
@@ -69,6 +100,8 @@ class Status(Part):
     """The generation of the spec that this status speaks of."""
     replicas: int | None = None
     """The model's serving pods, those of all revisions together."""
+    pods: str | None = None
+    """How many of them are ready, and how many there shall be, as '2/3'."""
     selector: str | None = None
     """Selects the serving pods, for autoscalers and `kubectl scale`."""
     url: str | None = None
@@ -76,5 +109,8 @@ class Status(Part):
     stable: StableStatus | None = None
     candidate: CandidateStatus | None = None
     rejected: RejectedStatus | None = None
+    scaling: ScalingStatus | None = None
+    accuracy: AccuracyStatus | None = None
     conditions: Annotated[list[Condition], Field(json_schema_extra=keyed_by("type"))] | None = None
-    """Accepted, Frozen, Available, Progressing, Ready; and Stalled while a person must act."""
+    """Accepted, Frozen, Available, Progressing, Ready, ScalingActive; and Stalled while a person
+    must act."""

@@ -13,12 +13,15 @@ import kopf
 
 from frazil_operator import handlers, metrics
 from frazil_operator.accounts import StoreAccounts
+from frazil_operator.autoscale.loop import Autoscaler
+from frazil_operator.autoscale.pods import Pods
+from frazil_operator.autoscale.scrape import scraping
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
 from frazil_operator.lease import Lease
 from frazil_operator.reconcile import Planner, Reconciler
 from frazil_operator.reflector import Reflector
-from frazil_operator.resources import CHILDREN, MODELS
+from frazil_operator.resources import PODS, WATCHED
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
 from frazil_operator.workqueue import WorkQueue
@@ -30,18 +33,20 @@ async def run(settings: Settings, plan: Planner) -> None:
     """Be the operator until SIGTERM or SIGINT; what fails for good ends the process."""
     stop = cast("asyncio.Task[None]", asyncio.current_task()).cancel
     end_on_signals(stop)
-    async with connect(after_write(settings.fault_after_writes), kubeconfig()) as cluster:
-        store, queue = Store(), WorkQueue()
+    write, seconds = after_write(settings.fault_after_writes), settings.relist_seconds
+    async with connect(write, kubeconfig()) as cluster, scraping() as scraper:
+        store, queue, pods = Store(), WorkQueue(), Pods()
+        autoscaler = Autoscaler(store, pods, scraper, queue.add)
         reflectors = [
-            Reflector(resource, cluster, store, queue.add, seconds=settings.relist_seconds)
-            for resource in (MODELS, *CHILDREN)
+            *(Reflector(kind, cluster, store, queue.add, seconds=seconds) for kind in WATCHED),
+            Reflector(PODS, cluster, pods, autoscaler.pods_changed, seconds=seconds),
         ]
-        accounts = StoreAccounts.of(settings, cluster)
-        reconciler = Reconciler(store, cluster, plan, settings, accounts=accounts)
+        accounts, scaling = StoreAccounts.of(settings, cluster), autoscaler.scaling
+        reconciler = Reconciler(store, cluster, plan, settings, accounts=accounts, scaling=scaling)
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)
         async with (
-            endpoint(settings.port, staleness(reflectors, settings.relist_seconds)),
+            endpoint(settings.port, staleness(reflectors, seconds)),
             lease.held(),
             asyncio.TaskGroup() as group,
         ):
@@ -51,6 +56,7 @@ async def run(settings: Settings, plan: Planner) -> None:
             for reflector in reflectors:
                 await reflector.synced.wait()  # half a store would lead to wrong plans
             group.create_task(queue.run(reconciler))
+            group.create_task(autoscaler.run())
             group.create_task(watch_models(registry, stop))
 
 

@@ -12,6 +12,9 @@ RECONCILES: Final = Counter(
 RECONCILE_SECONDS: Final = Histogram(
     "frazil_operator_reconcile_seconds", "Duration of one look at a model."
 )
+AUTOSCALE_SECONDS: Final = Histogram(
+    "frazil_operator_autoscale_seconds", "Duration of one look at the load of all models."
+)
 QUEUE_DEPTH: Final = Gauge(
     "frazil_operator_queue_depth", "Models that wait to be looked at, later ones included."
 )

@@ -21,11 +21,13 @@ FREEZE: Final = "frazil.dev/freeze"  # on a freeze Job, its pods, and the revisi
 # Annotations the operator writes on children. They are its memory: status is only a projection.
 HASH: Final = "frazil.dev/hash"  # of the desired object: equal means there is nothing to apply
 JOB_OPTIONS: Final = "frazil.dev/job-options"  # hash of what the user says about the Job itself
+SIZE: Final = "frazil.dev/size"  # on Deployments: how many pods the load was found to call for
 STABLE: Final = "frazil.dev/stable"  # on the Service: who is stable while the selector is wide
 TRIAL: Final = "frazil.dev/trial-since"  # on a ControllerRevision that never completed a rollout
 REJECTED: Final = "frazil.dev/rejected"  # on a ControllerRevision: the verdict, as JSON
 CHECKPOINT: Final = "frazil.dev/checkpoint"  # on a ControllerRevision: the URI last frozen to it
 INPUTS: Final = "frazil.dev/inputs"  # on a ControllerRevision: dtypes of its inputs, as JSON
+EVALUATED: Final = "frazil.dev/evaluated"  # on a ControllerRevision: Evaluated, as JSON
 SETBACKS: Final = "frazil.dev/setbacks"  # on a freeze Job: how those before it failed, as JSON
 
 # Annotations the user writes on the model. Any new value acts once; each ControllerRevision

@@ -18,6 +18,19 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """What the load calls for: how many ``pods``, and why; and the load as the status is to tell
+    it. ``unreachable``: there are pods that serve, and for long none has told its load."""
+
+    pods: int
+    reason: str
+    queued: int = 0
+    running: int = 0
+    wait_seconds: float = 0.0
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """All that one decision may look at: one gather, then pure code.
 
@@ -29,7 +42,7 @@ class Observed:
     models that come before this one's. ``refused`` is what the API server had against
     a child that was just to be applied, as a quota or an admission policy; ``store_error`` is why
     the embedded store gave the namespace no accounts. With one of them only the plan's status and
-    events are used, and all is tried again later.
+    events are used, and all is tried again later. ``scaling`` is None until the load was looked at.
     """
 
     model: Object
@@ -41,6 +54,7 @@ class Observed:
     freezes_ahead: int = 0
     refused: str = ""
     store_error: str = ""
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True, slots=True)

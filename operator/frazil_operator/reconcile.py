@@ -14,7 +14,7 @@ from frazil_operator.drift import differs, merge_patch, stamped
 from frazil_operator.events import event_object
 from frazil_operator.gateway import GatewayError
 from frazil_operator.objects import is_controlled_by, key_of, may_have_pods, needs_accounts
-from frazil_operator.observed import Key, Object, Observed, Plan
+from frazil_operator.observed import Key, Object, Observed, Plan, Scaling
 from frazil_operator.resources import EVENTS, PODS, resource_of
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
@@ -43,6 +43,7 @@ class Reconciler:
         settings: Settings,
         *,
         accounts: Accounts | None = None,
+        scaling: Callable[[Key], Scaling | None] = lambda key: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -50,6 +51,7 @@ class Reconciler:
         self._plan = plan
         self._settings = settings
         self._accounts = accounts
+        self._scaling = scaling
         self._clock = clock
 
     async def __call__(self, key: Key) -> float | None:
@@ -99,6 +101,7 @@ class Reconciler:
             pods=tuple(pods),
             running_freezes=self._store.running_freezes(),
             freezes_ahead=self._store.freezes_ahead(key, places, now),
+            scaling=self._scaling(key),
         )
 
     async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:

@@ -6,19 +6,32 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 
 from frazil_operator import metrics, names
 from frazil_operator.cluster import ApiError, Cluster
-from frazil_operator.observed import Key
-from frazil_operator.resources import MODELS, Resource
-from frazil_operator.store import Store
+from frazil_operator.observed import Key, Object
+from frazil_operator.resources import MODELS, PODS, Resource
 
 FIRST_PAUSE: Final = 0.5  # seconds
 LONGEST_PAUSE: Final = 10.0
+_SELECTORS: Final = {MODELS: "", PODS: names.SERVING}  # of all others, what bears a model's name
 _log = logging.getLogger(__name__)
+
+
+class Keeps(Protocol):
+    """What is kept as the cluster is; each returns the models that it is news for."""
+
+    def observe(self, body: Object, *, deleted: bool = False) -> set[Key]:
+        """Take in one object."""
+
+    def replace(self, kind: str, bodies: Iterable[Object], version: str) -> set[Key]:
+        """Take in all objects of one kind, forget the others."""
+
+    def models(self) -> list[Key]:
+        """All there are."""
 
 
 class Reflector:
@@ -33,7 +46,7 @@ class Reflector:
         self,
         resource: Resource,
         cluster: Cluster,
-        store: Store,
+        store: Keeps,
         add: Callable[[Key], None],
         *,
         seconds: float,
@@ -45,6 +58,7 @@ class Reflector:
         self._store = store
         self._add = add
         self._seconds = seconds
+        self._selector = _SELECTORS.get(resource, names.MODEL)
 
     async def run(self) -> None:
         """For ever; failures are logged and tried again with growing pauses."""
@@ -64,8 +78,7 @@ class Reflector:
             pause = min(LONGEST_PAUSE, 2 * pause)
 
     async def _list(self) -> str:
-        selector = "" if self.resource is MODELS else names.MODEL
-        bodies, version = await self._cluster.list(self.resource, selector=selector)
+        bodies, version = await self._cluster.list(self.resource, selector=self._selector)
         news = self._store.replace(self.resource.kind, bodies, version)
         self._poke(self._store.models() if self.resource is MODELS else news)
         self.listed_at = _now()
@@ -76,7 +89,7 @@ class Reflector:
         if self.resource is MODELS:
             await asyncio.sleep(self._seconds)
             return
-        events = self._cluster.watch(self.resource, names.MODEL, version, self._seconds)
+        events = self._cluster.watch(self.resource, self._selector, version, self._seconds)
         async for kind, body in events:
             self._poke(self._store.observe(body, deleted=kind == "DELETED"))
 

@@ -37,6 +37,7 @@ SECRETS: Final = Resource("v1", "Secret", "secrets")
 LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 CHILDREN: Final = (JOBS, REVISIONS, DEPLOYMENTS, SERVICES, BUDGETS, CONFIGMAPS)
+WATCHED: Final = (MODELS, *CHILDREN)
 _BY_KIND: Final = {resource.kind: resource for resource in (*CHILDREN, SECRETS)}
 
 

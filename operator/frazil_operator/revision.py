@@ -17,6 +17,7 @@ from frazil_operator import names
 from frazil_operator.acts import Acts, acting
 from frazil_operator.api import Model
 from frazil_operator.observed import Object
+from frazil_runtime.contract.evaluation import Evaluated
 
 
 def digest(value: Any, length: int = 10) -> str:
@@ -57,7 +58,8 @@ class Revision:
 
     ``freeze`` is the hash of what was frozen last to its artifact, ``checkpoint`` the URI of that.
     ``trial_since`` is set (RFC 3339) until a rollout of it has completed: only a revision on trial
-    can be rejected. ``wishes`` are the model's annotations that were acted on last.
+    can be rejected. ``evaluated`` is what its artifact was last measured to be worth. ``wishes``
+    are the model's annotations that were acted on last.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Revision:
     template: Mapping[str, Any]
     trial_since: str = ""
     verdict: Verdict | None = None
+    evaluated: Evaluated | None = None
     wishes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -87,6 +90,7 @@ class Revision:
             template=data["template"],
             trial_since=annotations.get(names.TRIAL, ""),
             verdict=Verdict(**json.loads(verdict)) if verdict else None,
+            evaluated=Evaluated.read(json.loads(annotations.get(names.EVALUATED, "null"))),
             wishes={wish: annotations[wish] for wish in names.WISHES if wish in annotations},
         )
 
@@ -102,11 +106,13 @@ class Revision:
         """What does change or may be missing, for the ControllerRevision's annotations."""
         verdict = json.dumps(asdict(self.verdict), sort_keys=True) if self.verdict else ""
         inputs = json.dumps(self.artifact.inputs, sort_keys=True) if self.artifact.inputs else ""
+        evaluated = json.dumps(asdict(self.evaluated), sort_keys=True) if self.evaluated else ""
         written = {
             **self.wishes,
             names.FREEZE: self.freeze,
             names.CHECKPOINT: self.checkpoint,
             names.INPUTS: inputs,
+            names.EVALUATED: evaluated,
             names.TRIAL: self.trial_since,
             names.REJECTED: verdict,
         }

@@ -6,23 +6,22 @@ while something is under way; False only when a person must act, and then ``Stal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final
 
-from frazil_operator import names
-from frazil_operator.api_status import CandidateStatus, RejectedStatus, StableStatus, Status
-from frazil_operator.observed import Object, Observed
+from frazil_operator import names, scaling
+from frazil_operator.api_status import (
+    AccuracyStatus,
+    CandidateStatus,
+    RejectedStatus,
+    StableStatus,
+    Status,
+)
+from frazil_operator.conditions import Check, conditions, told
+from frazil_operator.observed import Observed
+from frazil_operator.plan import evaluation
 from frazil_operator.plan.decision import Decision
 from frazil_operator.plan.inputs import misfit
 from frazil_runtime.contract import Exit
-
-
-class Check(NamedTuple):
-    """One aspect of the state: True, False or Unknown, a CamelCase word, and what to do."""
-
-    status: str
-    reason: str
-    message: str
 
 
 def project(decision: Decision, observed: Observed) -> dict[str, Any]:
@@ -34,6 +33,7 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
         "Available": _available(decision),
         "Progressing": _progressing(ready),
         "Ready": ready,
+        "ScalingActive": scaling.active(decision.model.spec, observed.scaling),
     }
     if observed.refused:
         message = f"the API server refuses a child: {observed.refused}"
@@ -42,13 +42,16 @@ def project(decision: Decision, observed: Observed) -> dict[str, Any]:
     said = Status(
         observed_generation=model.generation,
         replicas=decision.pods,
+        pods=f"{_in_service(decision)}/{decision.scene.size}",
         selector=f"{names.SERVING}={model.name}",
         url=names.url(model.namespace, model.name),
         stable=_stable(decision),
         candidate=_candidate(decision),
         rejected=_rejected(decision),
+        scaling=scaling.told(decision.model.spec, decision.scene.size, observed),
+        accuracy=_accuracy(decision),
     )
-    return _dump(said) | {"conditions": _conditions(checks, observed)}
+    return _dump(said) | {"conditions": conditions(checks, observed)}
 
 
 def refused(observed: Observed, reason: str, message: str, *, final: bool = True) -> dict[str, Any]:
@@ -56,10 +59,10 @@ def refused(observed: Observed, reason: str, message: str, *, final: bool = True
     body = observed.model
     checks = _verdict(Check("False" if final else "Unknown", reason, message))
     before = body.get("status") or {}
-    kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in _before(body)}
+    kept = {c["type"]: Check(c["status"], c["reason"], c["message"]) for c in told(body)}
     kept.pop("Stalled", None)
     generation = {"observedGeneration": body["metadata"].get("generation", 0)}
-    return dict(before) | generation | {"conditions": _conditions(kept | checks, observed)}
+    return dict(before) | generation | {"conditions": conditions(kept | checks, observed)}
 
 
 def _verdict(check: Check) -> dict[str, Check]:
@@ -69,7 +72,7 @@ def _verdict(check: Check) -> dict[str, Check]:
 
 def _ready(decision: Decision) -> Check:
     """The first that applies. Its reason is the STATUS that `kubectl get` shows."""
-    for check in (_not_frozen, _is_rejected, _is_stalled, _misfits, _is_rolling, _is_parked):
+    for check in _CHECKS:
         if (found := check(decision)) is not None:
             return found
     ready, size = _target_ready(decision), decision.scene.size
@@ -96,6 +99,24 @@ def _is_rejected(decision: Decision) -> Check | None:
         )
     message = f"revision {target.name} was rejected: {target.verdict.message}; {advice}"
     return Check("False", target.verdict.reason, message)
+
+
+def _is_held(decision: Decision) -> Check | None:
+    """A revision whose evaluation lets it not through."""
+    return _falls_short(decision) if decision.held else None
+
+
+def _falls_short(decision: Decision) -> Check | None:
+    """What the evaluation has against the target, whether it serves or not."""
+    found, target = decision.shortfall, decision.target
+    if found is None or target is None:
+        return None
+    if not found.final:
+        return Check(found.status, found.reason, found.message)
+    bound = "raise the maximum" if found.reason == "AboveMaximumError" else "lower the minimum"
+    done = "is not rolled out" if decision.held else "serves on"
+    message = f"{found.message}: revision {target.name} {done}; train further, or {bound}"
+    return Check(found.status, found.reason, message)
 
 
 def _is_stalled(decision: Decision) -> Check | None:
@@ -126,6 +147,18 @@ def _is_parked(decision: Decision) -> Check | None:
     if decision.scene.size > 0:
         return None
     return Check("True", "Parked", "spec.replicas is 0: nothing serves until it is raised")
+
+
+_CHECKS: Final = (
+    _not_frozen,
+    _is_rejected,
+    _is_held,
+    _is_stalled,
+    _misfits,
+    _is_rolling,
+    _falls_short,
+    _is_parked,
+)
 
 
 def _available(decision: Decision) -> Check:
@@ -190,7 +223,9 @@ def _stable(decision: Decision) -> StableStatus | None:
 
 def _candidate(decision: Decision) -> CandidateStatus | None:
     target, size = decision.target, decision.scene.size
-    if target is None or target.verdict or not target.trial_since or decision.settled:
+    if target is None or target.verdict or decision.held:
+        return None
+    if not target.trial_since or decision.settled:
         return None
     return CandidateStatus(
         revision=target.name,
@@ -201,12 +236,28 @@ def _candidate(decision: Decision) -> CandidateStatus | None:
 
 
 def _rejected(decision: Decision) -> RejectedStatus | None:
-    target = decision.target
-    if target is None or target.verdict is None:
+    target, found = decision.target, decision.shortfall
+    if target is None:
         return None
-    return RejectedStatus(
-        revision=target.name, reason=target.verdict.reason, message=target.verdict.message
-    )
+    if target.verdict is not None:
+        said = target.verdict.reason, target.verdict.message
+    elif decision.held and found is not None and found.final:
+        said = found.reason, found.message
+    else:
+        return None
+    return RejectedStatus(revision=target.name, reason=said[0], message=said[1])
+
+
+def _accuracy(decision: Decision) -> AccuracyStatus | None:
+    """What the revision that has the traffic was measured to be worth, as the spec asks now."""
+    stable = _stable(decision)
+    if stable is None:
+        return None
+    asked = evaluation.wanted(decision.model)
+    found = evaluation.known(stable.artifact, asked, decision.revisions.values())
+    if found is None:
+        return None
+    return AccuracyStatus(value=round(found.value, 4), samples=found.samples, source="Evaluation")
 
 
 def _what(decision: Decision) -> str:
@@ -220,38 +271,6 @@ def _pods(count: int) -> str:
 
 def _url(decision: Decision) -> str:
     return names.url(decision.model.namespace, decision.model.name)
-
-
-def _conditions(checks: Mapping[str, Check], observed: Observed) -> list[dict[str, Any]]:
-    """As metav1.Condition; the time of the last transition is kept unless the status flips."""
-    before = {c["type"]: c for c in _before(observed.model)}
-    now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    generation = observed.model["metadata"].get("generation", 0)
-
-    def written(kind: str, check: Check) -> dict[str, Any]:
-        old: Mapping[str, Any] = before.get(kind, {})
-        same = old.get("status") == check.status
-        return {
-            "type": kind,
-            "status": check.status,
-            "observedGeneration": generation,
-            "lastTransitionTime": old["lastTransitionTime"] if same else now,
-            "reason": check.reason,
-            "message": check.message,
-        }
-
-    return [written(kind, check) for kind, check in _with_stalled(checks)]
-
-
-def _with_stalled(checks: Mapping[str, Check]) -> Iterator[tuple[str, Check]]:
-    yield from checks.items()
-    ready = checks["Ready"]
-    if ready.status == "False":
-        yield "Stalled", Check("True", ready.reason, ready.message)
-
-
-def _before(body: Object) -> Iterable[Mapping[str, Any]]:
-    return (body.get("status") or {}).get("conditions") or ()
 
 
 def _dump(status: Status) -> dict[str, Any]:

@@ -17,9 +17,13 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from frazil_runtime import cgroup, contract, takers, warmup
+from frazil_runtime.accuracy import keys
+from frazil_runtime.accuracy.collector import AccuracyCollector
+from frazil_runtime.accuracy.ledger import Ledger
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.budgets import Budgets
 from frazil_runtime.capi.library import keep_memory
+from frazil_runtime.contract import Policy
 from frazil_runtime.costs import Kind
 from frazil_runtime.engine import Engine, ModelEngine
 from frazil_runtime.engine_metrics import EngineCollector
@@ -134,15 +138,18 @@ async def _serve(settings: Settings, listeners: Listeners) -> None:
         await rooms.enter_async_context(serving(admin, listeners.admin))
         log.info("probes and metrics on %s", address(listeners.admin))
         rooms.callback(engine.close)
-        models = {}
+        models, ledgers = {}, []
         for name in settings.models:
             hosting = _host(engine, settings, policies, lifecycle, rooms, name=name)
-            models[name] = served = await _unless_stopped(hosting, signals)
-            metrics.serves(served.info)
+            models[name], ledger = await _unless_stopped(hosting, signals)
+            metrics.serves(models[name].info)
+            admin.tallies[name] = ledger.tally
+            ledgers.append(ledger)
         engine.warmed()
         budgets.input_caches = engine.input_caches
         budgets.settle(cgroup.memory_left())
-        metrics.watch(lambda: lifecycle.ready, EngineCollector(engine, budgets))
+        collectors = EngineCollector(engine, budgets), AccuracyCollector(ledgers)
+        metrics.watch(lambda: lifecycle.ready, *collectors)
         app = HttpApp(models, metrics, lifecycle, admission=engine.door)
         rooms.callback(app.close)
         policies.add(app.follow)
@@ -190,7 +197,7 @@ async def _host(
     rooms: AsyncExitStack,
     *,
     name: str,
-) -> Served:
+) -> tuple[Served, Ledger]:
     artifact = settings.models[name]
     loaded = await asyncio.to_thread(load, name, artifact, settings, os.environ)
     lifecycle.enter(State.WARMING)
@@ -200,9 +207,20 @@ async def _host(
         rooms.push_async_callback(inputs.close)
         policies.add(inputs.follow)
     model, seconds = await asyncio.to_thread(host, engine, loaded, inputs)
+    ledger = Ledger(
+        *(name, loaded.model.revision, partial(keys.read, settings.keys_dir)),
+        settings.feedback_token_file,
+    )
+    policies.add(partial(_measure, model, ledger))
     for kind, by_rows in seconds.items():
         engine.dispatcher.costs.seed(kind, by_rows)
-    return Served(loaded.model, model, model.statistics)
+    return Served(loaded.model, model, model.statistics, ledger), ledger
+
+
+def _measure(model: ModelEngine, ledger: Ledger, policy: Policy) -> None:
+    """Where accuracy is measured, answers get ids; else nothing is done for them."""
+    ledger.follow(policy)
+    model.stamps = ledger if ledger.enabled else None
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, T], signals: Signals) -> T:

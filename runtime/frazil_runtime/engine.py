@@ -24,7 +24,7 @@ from frazil_runtime.flights import Flight
 from frazil_runtime.forms import Forms
 from frazil_runtime.jobs import Hosted, Job, Result, Runs
 from frazil_runtime.manifest import Manifest
-from frazil_runtime.requests import Array, Asked, Done, InferRequest, InferResponse
+from frazil_runtime.requests import Array, Asked, Done, InferRequest, InferResponse, Stamps
 from frazil_runtime.statistics import Statistics
 from frazil_runtime.validation import check_outputs, check_strings
 
@@ -128,10 +128,12 @@ Leave = Callable[[], object]
 
 
 class ModelEngine:
-    """One model of an engine: ``infer`` answers its requests."""
+    """One model of an engine: ``infer`` answers its requests, with an id where there are
+    ``stamps``."""
 
     def __init__(self, engine: Engine, hosted: Hosted, inputs: Resolves | None = None) -> None:
         self.hosted = hosted
+        self.stamps: Stamps | None = None
         self._inputs = inputs
         self.statistics = hosted.statistics
         self._engine = engine
@@ -141,7 +143,7 @@ class ModelEngine:
     async def infer(self, request: InferRequest) -> InferResponse:
         """Run one request; InferenceError says what is wrong with it or with its run."""
         future: asyncio.Future[InferResponse] = asyncio.get_running_loop().create_future()
-        asked = Asked(request, partial(_settle, future), self.statistics)
+        asked = Asked(request, partial(_settle, future), self.statistics, self.stamps)
         try:
             if self._inputs is not None:
                 asked.sent = await self._inputs.resolve(asked.sent)
@@ -150,7 +152,7 @@ class ModelEngine:
                 await self._engine.apart(partial(_look_through, asked))
             elif asked.form.strings:
                 _look_through(asked)
-            if asked.size > HASH_HERE and self._is_cacheable(asked):
+            if asked.size > HASH_HERE and (asked.stamps or self._is_cacheable(asked)):
                 asked.key = await self._engine.apart(partial(self._key, asked))
         except InferenceError:
             self._count_failed(asked)
@@ -174,7 +176,7 @@ class ModelEngine:
         """
         if self._inputs is not None:
             return None
-        asked = Asked(request, done, self.statistics)
+        asked = Asked(request, done, self.statistics, self.stamps)
         try:
             self._check(asked)
             if asked.form.strings > texts.HERE:
@@ -209,7 +211,7 @@ class ModelEngine:
 
     def _begin(self, asked: Asked) -> None:
         """Answer from the cache, or wait for a run: a new one, or one that is under way."""
-        flight = None
+        flight = key = None
         if self._is_cacheable(asked):
             key = asked.key = asked.key or self._key(asked)
             found = self._engine.cache.get(key)
@@ -224,20 +226,22 @@ class ModelEngine:
             flight = self._flights.get(key)
             if flight is not None:
                 self._engine.dispatcher.needs_no_run(asked.form.kind, asked.form.rows or 1)
-        flight = flight or self._take_off(asked)
+        elif asked.stamps is not None:
+            asked.key = asked.key or self._key(asked)
+        flight = flight or self._take_off(asked, key)
         flight.join(asked, asked.time_left)
 
-    def _take_off(self, asked: Asked) -> Flight:
+    def _take_off(self, asked: Asked, key: bytes | None) -> Flight:
         """Put a job in line; with a key, others may join it, and its result is kept."""
         request, form, dispatcher = asked.request, asked.form, self._engine.dispatcher
-        flight = Flight(self, asked.key, self._engine.cache.epoch)
+        flight = Flight(self, key, self._engine.cache.epoch)
         job = flight.job = Job(
             *(self.hosted, request.signature, asked.inputs, form.rows or 1, form.kind),
             *(form.rows > 0, dispatcher.costs.of(form.kind), flight.land, request.priority),
             lone=request.lone,
         )
-        if asked.key is not None:
-            self._flights[asked.key] = flight
+        if key is not None:
+            self._flights[key] = flight
         dispatcher.submit(job)
         return flight
 

@@ -98,10 +98,11 @@ class Metrics(Collector):
         """Keep how long the start took, in seconds."""
         self._start.set(seconds)
 
-    def watch(self, ready: Callable[[], bool], engine: Collector) -> None:
+    def watch(self, ready: Callable[[], bool], *collectors: Collector) -> None:
         """Read these at every scrape."""
         self._ready.set_function(lambda: float(ready()))
-        self._registry.register(engine)
+        for collector in collectors:
+            self._registry.register(collector)
 
     def render(self) -> bytes:
         """The text exposition format, of CONTENT_TYPE."""

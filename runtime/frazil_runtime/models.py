@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from frazil_runtime.accuracy.verdicts import Verdict
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.lifecycle import ModelInfo
-from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.requests import Body, InferRequest, InferResponse
 from frazil_runtime.statistics import Statistics
 
 
@@ -28,13 +29,27 @@ class Infers(Protocol):
         """
 
 
+class Scores(Protocol):
+    """What a transport needs of who measures accuracy."""
+
+    def check_sender(self, authorization: str) -> None:
+        """InferenceError where an Authorization header is not that of who may send feedback."""
+
+    def take(self, body: Body) -> Verdict:
+        """Score feedback; InferenceError says what is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One model, who answers for it, and what it has done so far."""
+    """One model, who answers for it, and what it has done so far.
+
+    ``feedback`` takes the labels of its predictions; None where nobody does.
+    """
 
     info: ModelInfo
     engine: Infers
     statistics: Statistics = field(default_factory=Statistics)
+    feedback: Scores | None = None
 
 
 Models = Mapping[str, Served]  # by the name clients use

@@ -15,7 +15,9 @@ LEAST: Final = 0.05  # of the slots' whole time: what a process that is stopped 
 # again: so the estimate falls soon and rises late.
 _FALL: Final = 0.5
 _RISE: Final = 0.05
-_EVEN: Final = 0.05  # likewise for the capacity, which promises nothing to anybody
+
+KNOWN_SECONDS: Final = 1.0  # after so much time with work waiting the capacity is known,
+_MEAN_SECONDS: Final = 5.0  # and is the mean of about so much
 
 
 class Pace:
@@ -26,16 +28,23 @@ class Pace:
     of the slots are counted on until then. Likewise after a rest: who is refused never waits, so a
     rate that is too low would hide that it is. Times are in seconds of one clock.
 
-    ``capacity`` is the same as seen, without a reserve and whatever came after it; 0 until then.
+    ``capacity`` is the mean of what was seen, without reserve or rest; 0 until it is known.
     """
 
     def __init__(self, slots: int) -> None:
         self.rate = slots * AT_FIRST
-        self.capacity = 0.0
         self._slots = slots
+        self._mean = 0.0
+        self._busy = 0.0  # seconds that the mean is of
         self._since = 0.0
         self._worked = 0.0
         self._seen = 0.0  # when the rate was last looked at
+
+    @property
+    def capacity(self) -> float:
+        """Seconds of waiting work that are worked off in one second; 0: not known yet."""
+        known = self._busy >= KNOWN_SECONDS
+        return max(self._mean, LEAST * self._slots) if known else 0.0
 
     def begin(self, now: float) -> None:
         """Nothing has waited until now: what was worked off before tells nothing."""
@@ -51,7 +60,7 @@ class Pace:
             seen = self._worked / passed
             newest = max(RESERVED * seen, LEAST * self._slots)
             self.rate += (_FALL if newest < self.rate else _RISE) * (newest - self.rate)
-            seen = max(seen, LEAST * self._slots)
-            self.capacity += (_EVEN if self.capacity else 1.0) * (seen - self.capacity)
+            self._busy = min(_MEAN_SECONDS, self._busy + passed)
+            self._mean += min(1.0, passed / self._busy) * (seen - self._mean)
             self._since = self._seen = now
             self._worked = 0.0

@@ -63,4 +63,5 @@ def is_authorized(header: str, token_file: Path | None) -> bool:
         log.warning("the token in %s cannot be read: %s", token_file, error)
         return False
     scheme, _, sent = header.partition(" ")
-    return scheme.lower() == "bearer" and bool(token) and hmac.compare_digest(sent, token)
+    same = hmac.compare_digest(sent.encode(), token.encode())  # of texts, it takes ASCII alone
+    return scheme.lower() == "bearer" and bool(token) and same

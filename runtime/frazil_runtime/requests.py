@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -13,6 +13,7 @@ from frazil_runtime.errors import InferenceError
 from frazil_runtime.flights import Waiter
 from frazil_runtime.forms import Form
 from frazil_runtime.jobs import Result
+from frazil_runtime.manifest import Signature
 from frazil_runtime.statistics import Statistics
 
 Array = npt.NDArray[Any]
@@ -39,26 +40,46 @@ class InferRequest:
     lone: bool = False
 
 
+class Stamp(NamedTuple):
+    """The id of one prediction, in ASCII; empty where there is none, and why was it ``omitted``."""
+
+    id: str
+    omitted: str = ""
+
+
+class Stamps(Protocol):
+    """Who gives answers their ids."""
+
+    def stamp(self, signature: Signature, outputs: Sequence[Array], inputs: bytes) -> Stamp:
+        """The id of an answer, of which ``outputs`` has all, in the signature's order."""
+
+
 @dataclass(slots=True)
 class InferResponse:
     """The outputs by name, in the order asked for, else in the manifest's. Arrays are read-only.
 
-    ``cache`` is what the output cache had to do with it: ``hit``, ``miss`` or ``off``.
+    ``cache`` is what the output cache had to do with it: ``hit``, ``miss`` or ``off``. ``stamp`` is
+    None where accuracy is not measured.
     """
 
     outputs: dict[str, Array]
     cache: str = "off"
+    stamp: Stamp | None = None
 
 
 Done = Callable[[InferResponse | InferenceError], object]
 
 
 class Asked(Waiter):
-    """A request on its way to its answer; what a check has found of it, it has not at first."""
+    """A request on its way to its answer; what a check has found of it, it has not at first.
+
+    ``key`` is the hash of what it asks, once that is known: where its answer may be cached, or gets
+    an id from ``stamps``.
+    """
 
     __slots__ = (
         *("began", "cache", "done", "form", "inputs", "key", "request", "sent", "size"),
-        *("statistics", "wanted"),
+        *("stamps", "statistics", "wanted"),
     )
 
     form: Form
@@ -66,10 +87,17 @@ class Asked(Waiter):
     wanted: tuple[str, ...]
     size: int
 
-    def __init__(self, request: InferRequest, done: Done, statistics: Statistics) -> None:
+    def __init__(
+        self,
+        request: InferRequest,
+        done: Done,
+        statistics: Statistics,
+        stamps: Stamps | None = None,
+    ) -> None:
         super().__init__()
         self.began = perf_counter()
         self.request, self.done, self.statistics = request, done, statistics
+        self.stamps = stamps
         self.sent = request.inputs
         self.key: bytes | None = None
         self.cache = "off"
@@ -92,4 +120,7 @@ class Asked(Waiter):
         outputs = dict(zip(names, result, strict=True))
         if self.wanted is not names:
             outputs = {name: outputs[name] for name in self.wanted}
-        self.done(InferResponse(outputs, self.cache))
+        response = InferResponse(outputs, self.cache)
+        if self.stamps is not None and self.key is not None:
+            response.stamp = self.stamps.stamp(self.form.signature, result, self.key)
+        self.done(response)

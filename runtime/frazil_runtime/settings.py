@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from frazil_runtime import contract
+from frazil_runtime.contract.accuracy import ENV_FEEDBACK_TOKEN_FILE, ENV_KEYS_DIR
 
 # Nobody measures the accuracy of a server that stands alone: what is deterministic is cached.
 ALONE: Final = contract.Policy(output_cache_mode="Always")
@@ -26,7 +27,8 @@ class Settings:
     ``models`` maps names to artifacts: directories, URIs, or ``sha256-<hex>`` in the store of
     FRAZIL_STORE_*. ``policy_file`` is None where nobody sends policies: then ``policy`` holds.
     ``revision`` is empty where nobody named one: then it is taken from the artifact's digest.
-    ``cpu_request`` is in cores, 0 where there is none.
+    ``cpu_request`` is in cores, 0 where there is none. ``keys_dir`` has the key that prediction ids
+    are signed with, and ``feedback_token_file`` the secret of who may send labels for them.
     """
 
     models: Mapping[str, str]
@@ -43,6 +45,8 @@ class Settings:
     policy: contract.Policy
     policy_file: Path | None
     token_file: Path | None
+    keys_dir: Path | None
+    feedback_token_file: Path | None
     allow: Mapping[str, Mapping[str, Sequence[str]]]  # by model and input: prefixes of URIs
 
     @classmethod
@@ -65,6 +69,8 @@ class Settings:
             policy=ALONE if policy_file is None else contract.Policy(),
             policy_file=policy_file,
             token_file=_path(environ.get(contract.ENV_TOKEN_FILE)),
+            keys_dir=_path(environ.get(ENV_KEYS_DIR)),
+            feedback_token_file=_path(environ.get(ENV_FEEDBACK_TOKEN_FILE)),
             allow=_allowed(flags.allow, models),
         )
 

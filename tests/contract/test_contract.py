@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from frazil_runtime.contract import (
     Policy,
     is_reason,
 )
+from frazil_runtime.contract.evaluation import Evaluated, Evaluation
 
 DONE = FreezeResult(
     artifact="sha256-" + "0" * 64,
@@ -25,6 +27,8 @@ DONE = FreezeResult(
     artifact_bytes=2**40,
     reused=True,
 )
+EVALUATION = {"key": "ab" * 32, "value": 0.5, "samples": 2}
+EVALUATED = Evaluated("ab" * 32, 0.1 + 0.2, 450, {"right": 135.0, "scored": 450.0})
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,13 @@ DONE = FreezeResult(
         pytest.param(
             FreezeResult(artifact="sha256-0", inputs={"photo": "string", "ж": "float32"}),
             id="the inputs of what was frozen",
+        ),
+        pytest.param(
+            FreezeResult(artifact="sha256-0", evaluation=EVALUATED), id="what it was evaluated to"
+        ),
+        pytest.param(
+            FreezeResult(artifact="sha256-0", evaluation=replace(EVALUATED, value=0.0)),
+            id="the worst that it can be evaluated to",
         ),
     ],
 )
@@ -64,8 +75,10 @@ def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
 
 def test_inputs_that_do_not_fit_are_left_out() -> None:
     inputs = {f"input-{number}": "float32" for number in range(1000)}
-    line = FreezeResult(artifact="sha256-0", inputs=inputs).to_json()
-    assert FreezeResult.from_json(line) == FreezeResult(artifact="sha256-0")
+    whole = FreezeResult(artifact="sha256-0", inputs=inputs, evaluation=EVALUATED)
+    line = whole.to_json()
+    assert len(line.encode()) <= TERMINATION_LIMIT
+    assert FreezeResult.from_json(line) == replace(whole, inputs={})
 
 
 @pytest.mark.parametrize(
@@ -116,6 +129,23 @@ def test_a_path_that_is_not_utf8_can_be_told() -> None:
         pytest.param('{"artifact": "a", "artifact_bytes": true}', id="a size that is a truth"),
         pytest.param('{"artifact": "a", "artifact_bytes": -1}', id="a size below zero"),
         pytest.param(f'{{"artifact": "a", "artifact_bytes": 1{"0" * 400}}}', id="no such size"),
+        *(
+            pytest.param(f'{{"artifact": "a", "evaluation": {json.dumps(record)}}}', id=name)
+            for name, record in {
+                "an evaluation that is a number": 0.9,
+                "an evaluation without a value": {"key": "ab" * 32, "samples": 1},
+                "an evaluation of another key": EVALUATION | {"key": "../.."},
+                "an evaluation that is NaN": EVALUATION | {"value": float("nan")},
+                "an evaluation below zero": EVALUATION | {"value": -1.0},
+                "an evaluation that is a truth": EVALUATION | {"value": True},
+                "an evaluation of no samples": EVALUATION | {"samples": 0},
+                "an evaluation of half a sample": EVALUATION | {"samples": 0.5},
+                "counts that are a list": EVALUATION | {"counts": [1]},
+                "counts of no name": EVALUATION | {"counts": {"": 1}},
+                "counts without an end": EVALUATION | {"counts": {"right": float("inf")}},
+                "too many counts": EVALUATION | {"counts": dict.fromkeys("abcdefghi", 1)},
+            }.items()
+        ),
     ],
 )
 def test_what_is_no_result_is_none(text: str) -> None:
@@ -192,3 +222,13 @@ def test_a_policy_that_makes_no_sense_is_refused(text: str) -> None:
 )
 def test_when_outputs_are_cached(policy: Policy, cached: bool) -> None:
     assert policy.caches_outputs is cached
+
+
+def test_the_key_of_an_evaluation_never_changes() -> None:
+    """It names what lies in stores: another value here evaluates everything again."""
+    assert Evaluation("s3://a/b").key == (
+        "cb74db3efcccea2bb66e33746a09b1e5cfa34705a1dd1283ad1a4fef9115f716"
+    )
+    full = Evaluation("s3://a/b", "TopK", "scores", 3, "1")
+    assert full.key == "19e882dad3a8b3b645c0d1f3b53c3a5b749fdc2e950131996530ccbe9ed54846"
+    assert len({replace(full, **{name: ""}).key for name in asdict(full)}) == len(asdict(full))

@@ -11,6 +11,7 @@ from fakes.toy import model
 
 from frazil_operator.api import Model
 from frazil_operator.plan.freeze import freeze_request
+from frazil_runtime.contract.evaluation import Evaluation
 from frazil_runtime.freeze import images
 from frazil_runtime.freeze.images import ImageSpec
 from frazil_runtime.freeze.request import FreezeRequest
@@ -41,13 +42,17 @@ def test_the_defaults_are_the_same() -> None:
 def test_everything_arrives() -> None:
     image = {"height": 8, "width": 9, "channels": 1, "mean": [127.5], "std": [2]}
     inputs = {"photo": {"image": image}, "text": {"fetch": {"allow": ["s3://texts"]}}}
-    spec = model(checkpoint=FULL, freeze={"optimize": False, "tolerance": 0.01}, inputs=inputs)
-    asked = FreezeRequest.from_json(json.dumps(freeze_request(Model.parse(spec))))
+    evaluation = {"dataset": "s3://a/b", "metric": "TopK", "output": "y", "k": 3, "minimum": 0.8}
+    freeze = {"optimize": False, "tolerance": 0.01}
+    spec = model(checkpoint=FULL, freeze=freeze, inputs=inputs, evaluation=evaluation)
+    asked = FreezeRequest.from_json(json.dumps(freeze_request(Model.parse(spec), "sha256-0")))
     assert asked == FreezeRequest(
         **FULL | {"tags": ("serve", "gpu")},
         optimize=False,
         tolerance=0.01,
         images={"photo": image | {"scale": 1.0}},
+        evaluation=Evaluation("s3://a/b", "TopK", "y", 3),
+        artifact="sha256-0",
     )
 
 

@@ -68,3 +68,9 @@ def identities(pods: list[Object]) -> set[tuple[str, int]]:
         (pod["metadata"]["uid"], sum(c["restartCount"] for c in pod["status"]["containerStatuses"]))
         for pod in pods
     }
+
+
+def pod_ready(pod: Object) -> bool:
+    """Whether the pod's Ready condition is True."""
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

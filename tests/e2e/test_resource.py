@@ -34,7 +34,7 @@ def test_the_file_in_the_repository_is_accepted() -> None:
     CLUSTER.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", path)
 
 
-@pytest.mark.parametrize("example", ["digits.yaml", "photos.yaml"])
+@pytest.mark.parametrize("example", ["digits.yaml", "evaluated.yaml", "photos.yaml"])
 def test_an_example_is_accepted(example: str) -> None:
     CLUSTER.kubectl("apply", "--dry-run=server", "-f", str(ROOT / "examples" / example))
 
@@ -67,6 +67,10 @@ def test_a_surge_is_a_number_or_a_percentage(surge: int | str) -> None:
 
 
 SIZE = {"height": 8, "width": 9}
+
+
+def evaluation(**fields: Any) -> dict[str, Any]:
+    return {"evaluation": {"dataset": "s3://models/holdout.npz"} | fields}
 
 
 def inputs(**photo: Any) -> dict[str, Any]:
@@ -163,6 +167,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         inputs(fetch={"allow": ["s3://photos", "s3://photos"]}),
         "Duplicate value",
     ),
+    "an evaluation on nothing": ({"evaluation": {}}, "evaluation.dataset: Required value"),
+    "a minimum in percent": (evaluation(minimum=80), "less than or equal to 1"),
+    "a minimum of an error": (
+        evaluation(metric="MeanAbsoluteError", minimum=0.8),
+        "with MeanAbsoluteError give maximum",
+    ),
+    "a maximum of a share": (evaluation(maximum=0.8), "maximum bounds an error"),
     "a field that there is not": ({"replica": 1}, 'unknown field "spec.replica"'),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from e2e.pods import pod_ready, serving_pods
 
 from bench.cluster import Object
 from bench.moments import became_ready
@@ -88,12 +89,6 @@ def test_scaling_from_three_to_one_fails_no_request(scene: Stage, figure: Figure
     assert verdict.failures == ()
 
 
-def serving_pods(scene: Stage, name: str) -> list[Object]:
-    """The model's serving pods that are not on their way out."""
-    pods = scene.cluster.find("pods", f"frazil.dev/serving={name}")
-    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-
-
 def back_at(scene: Stage, name: str, replicas: int, *, without: str) -> None:
     """Wait until ``replicas`` pods are ready and the one named is gone."""
 
@@ -102,9 +97,3 @@ def back_at(scene: Stage, name: str, replicas: int, *, without: str) -> None:
         return without not in names and sum(map(pod_ready, pods)) == replicas
 
     scene.cluster.until_pods(f"frazil.dev/serving={name}", wanted)
-
-
-def pod_ready(pod: Object) -> bool:
-    """Whether the pod's Ready condition is True."""
-    conditions = pod["status"].get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

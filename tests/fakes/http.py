@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from frazil_runtime.lifecycle import Lifecycle, ModelInfo, State
 from frazil_runtime.metrics import Metrics
-from frazil_runtime.models import Infers, Served
+from frazil_runtime.models import Infers, Scores, Served
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.connections import Connection
 from frazil_runtime.transport.http import HttpApp
@@ -104,6 +104,7 @@ async def http_site(
     head_seconds: float = 10.0,
     stall_seconds: float = 30.0,
     admission: Admission | None = None,
+    feedback: Scores | None = None,
 ) -> AsyncIterator[Site]:
     """Serve on the loop of the test; connections live 30 s of the site's own clock."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -120,7 +121,7 @@ async def http_site(
 
     terms = Terms(clock, lambda: 30.0, head_seconds, stall_seconds)
     app = HttpApp(
-        {model.name: Served(model, engine)},
+        {model.name: Served(model, engine, feedback=feedback)},
         metrics,
         lifecycle,
         limits=limits,

@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from frazil_operator import names
-from frazil_operator.observed import Event, Observed, Plan
+from frazil_operator.observed import Event, Observed, Plan, Scaling
 from frazil_operator.plan import plan
 from frazil_operator.settings import Settings
-from frazil_runtime.contract import FreezeResult
+from frazil_runtime.contract import ENV_FREEZE_REQUEST, FreezeResult
+from frazil_runtime.contract.evaluation import Evaluated, Evaluation
 
 SETTINGS = Settings(namespace="frazil", runtime_image="runtime:1", freezer_image="freezer:1")
 Body = dict[str, Any]
@@ -51,7 +52,9 @@ class Toy:
     running_freezes: int = 0
     freezes_ahead: int = 0
     store_error: str = ""
+    scaling: Scaling | None = None  # what the load calls for
     inputs: dict[str, str] = field(default_factory=dict)  # that every freeze finds
+    value: float = 0.9  # that every evaluation comes to
     numbers: Any = field(default_factory=itertools.count)
 
     # What the user does.
@@ -78,6 +81,7 @@ class Toy:
             running_freezes=self.running_freezes,
             freezes_ahead=self.freezes_ahead,
             store_error=self.store_error,
+            scaling=self.scaling,
         )
 
     def plan(self) -> Plan:
@@ -103,13 +107,21 @@ class Toy:
     def freeze(self, artifact: str = "", **failure: Any) -> None:
         """The running freeze Job ends: with this artifact, or as ``fail`` says."""
         (job,) = (j for j in self.kind("Job") if not j["spec"]["suspend"] and "status" not in j)
-        name = artifact or f"sha256-{job['metadata']['name'][-10:]}"
-        said = FreezeResult(artifact=name, inputs=self.inputs)
+        asked = request_of(job)
+        name = artifact or asked["artifact"] or f"sha256-{job['metadata']['name'][-10:]}"
+        said = FreezeResult(artifact=name, inputs=self.inputs, evaluation=self.evaluated(asked))
         kind = "Failed" if failure else "Complete"
         job["status"] = {"conditions": [self.condition(kind, "True", **failure)]}
         if not failure:
             end = {"exitCode": 0, "message": said.to_json()}
             self.job_pod(job, {"name": "publish", "state": {"terminated": end}})
+
+    def evaluated(self, asked: Body) -> Evaluated | None:
+        """What the evaluation that a Job was asked for comes to."""
+        if not asked["evaluation"]:
+            return None
+        key = Evaluation(**asked["evaluation"]).key
+        return Evaluated(key, self.value, 450, {"right": 450 * self.value, "scored": 450})
 
     def job_pod(self, job: Body, *containers: Body) -> Body:
         pod = self._pod(job["spec"]["template"]["metadata"]["labels"])
@@ -217,6 +229,13 @@ class Toy:
 
     def copy(self) -> Toy:
         return copy.deepcopy(self)
+
+
+def request_of(job: Body) -> Body:
+    """What the freezer is asked for in a Job."""
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    said = {variable["name"]: variable.get("value") for variable in container["env"]}
+    return dict(json.loads(said[ENV_FREEZE_REQUEST]))
 
 
 def is_ready(pod: Body) -> bool:

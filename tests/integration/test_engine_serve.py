@@ -1,9 +1,12 @@
-"""A real `frazil serve` of a real graph, through both ports: cache, policy, several models."""
+"""A real `frazil serve` of a real graph, through both ports: cache, policy, accuracy, several
+models."""
 
 from __future__ import annotations
 
+import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +17,23 @@ import tensorflow as tf
 from fakes import artifacts
 from fakes.serving import serving
 
-from frazil_runtime.contract import CACHE_HEADER, ENV_TOKEN_FILE, READY_PATH, Policy
+from frazil_runtime.contract import (
+    CACHE_HEADER,
+    ENV_REVISION,
+    ENV_TOKEN_FILE,
+    READY_PATH,
+    Policy,
+)
+from frazil_runtime.contract.accuracy import (
+    ENV_FEEDBACK_TOKEN_FILE,
+    ENV_KEYS_DIR,
+    ID_HEADER,
+    OMITTED_HEADER,
+    PREDICTION_KEY,
+    AccuracyRules,
+    Counts,
+    Tally,
+)
 from frazil_runtime.contract.load import LOAD_PATH, PREFER_HEADER, Load
 from frazil_runtime.manifest import Signature
 
@@ -118,3 +137,97 @@ def test_who_watches_the_load_does_not_hold_up_the_end(doubling: Path) -> None:
         server.process.terminate()
         assert watching.result().status_code == 200
         assert server.end() == 0
+
+
+def test_pods_that_share_a_key_score_each_others_predictions(
+    doubling: Path, tmp_path: Path
+) -> None:
+    (tmp_path / PREDICTION_KEY).write_bytes(base64.urlsafe_b64encode(bytes(range(200, 232))))
+    secret, policy = tmp_path / "secret", tmp_path / "policy.json"
+    secret.write_text("who may label\n")
+    policy.write_text(Policy(number=1, accuracy=AccuracyRules(enabled=True)).to_json())
+    environ = {ENV_KEYS_DIR: str(tmp_path), ENV_FEEDBACK_TOKEN_FILE: str(secret)}
+    with ExitStack() as pods:
+        servers = {
+            revision: pods.enter_context(
+                serving(doubling, "--name=two", f"--policy={policy}", "--grpc-port=0", **told)
+            )
+            for revision in ("two-a", "two-b")
+            for told in (environ | {ENV_REVISION: revision},)
+        }
+        admins = {name: pod.address("probes and metrics") for name, pod in servers.items()}
+        urls = {name: pod.address("listening") for name, pod in servers.items()}
+        for pod in servers.values():
+            pod.wait_for("ready in")
+
+        def predict(revision: str, *row: float) -> str:
+            body = {"instances": [row]}
+            answer = httpx.post(f"{urls[revision]}/v1/models/two:predict", json=body)
+            return answer.headers[ID_HEADER]
+
+        def label(revision: str, prediction_id: str, sent: int) -> httpx.Response:
+            body = {"prediction_id": prediction_id, "labels": [sent]}
+            headers = {"Authorization": "Bearer who may label"}
+            url = f"{urls[revision]}/v2/models/two/feedback"
+            return httpx.post(url, json=body, headers=headers)
+
+        def tally(revision: str) -> Tally:
+            found = Tally.from_json(httpx.get(f"{admins[revision]}/accuracy").content)
+            assert (found.model, found.revision) == ("two", revision)
+            assert found.enabled
+            assert found.keyed
+            assert found.guarded
+            return found
+
+        def counted(revision: str) -> dict[str, Counts]:
+            buckets = tally(revision).buckets
+            return {name: Counts.sum(each.counts for each in got) for name, got in buckets.items()}
+
+        first, second = predict("two-a", 1, 3, 2), predict("two-a", 3, 2, 1)
+        assert label("two-b", first, 1).json() == {"scored": 1}
+        assert label("two-a", second, 1).json() == {"scored": 1}
+        assert label("two-a", second, 1).status_code == 409
+        assert counted("two-a") == {"two-a": Counts(predictions=2, rows=2, labels=1)}
+        assert counted("two-b") == {"two-a": Counts(labels=1, right=1)}
+
+        metrics = httpx.get(f"{admins['two-b']}/metrics").text
+        assert 'frazil_accuracy_labels_total{model="two",revision="two-a"} 1.0' in metrics
+        assert 'frazil_accuracy{metric="Accuracy",model="two",revision="two-a"} 1.0' in metrics
+        assert 'frazil_feedback_total{model="two",outcome="scored"} 1.0' in metrics
+        for pod in servers.values():
+            pod.process.terminate()
+            pod.end()
+            text = "\n".join(pod.lines)
+            assert not [said for said in (first, second, "who may label") if said in text]
+
+
+def test_ids_begin_and_end_with_the_policy(doubling: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    (tmp_path / PREDICTION_KEY).write_bytes(base64.urlsafe_b64encode(bytes(32)))
+    flags = ("--name=two", f"--policy={policy}", "--grpc-port=0")
+    with serving(doubling, *flags, **{ENV_KEYS_DIR: str(tmp_path)}) as server:
+        admin, url = server.address("probes and metrics"), server.address("listening")
+        server.wait_for("ready in")
+        for number, enabled in enumerate((False, True, False), start=1):
+            rules = AccuracyRules(enabled=enabled)
+            policy.write_text(Policy(number=number, accuracy=rules).to_json())
+            server.wait_for(f"policy {number}: ")
+            assert (ID_HEADER in ask(url, "two", number).headers) is enabled
+            tally = Tally.from_json(httpx.get(f"{admin}/accuracy/two").content)
+            assert (tally.enabled, tally.guarded) == (enabled, False)
+        assert httpx.get(f"{admin}/accuracy/three").status_code == 404
+
+
+def test_without_a_key_there_are_no_ids_and_everything_says_so(
+    doubling: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_text(Policy(number=1, accuracy=AccuracyRules(enabled=True)).to_json())
+    flags = ("--name=two", f"--policy={policy}", "--grpc-port=0")
+    with serving(doubling, *flags, **{ENV_KEYS_DIR: str(tmp_path)}) as server:
+        admin = server.address("probes and metrics")
+        server.wait_for("no prediction ids: the key in .*prediction-key cannot be read")
+        url = server.address("listening")
+        server.wait_for("ready in")
+        assert "no key" in ask(url, "two", 1).headers[OMITTED_HEADER]
+        assert not Tally.from_json(httpx.get(f"{admin}/accuracy").content).keyed

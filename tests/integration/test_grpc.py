@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from frazil_runtime.listeners import ListenError
 from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.protocol.messages import message_class
-from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.requests import InferRequest, InferResponse, Stamp
 from frazil_runtime.transport.grpc import serving_grpc
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -223,6 +224,25 @@ async def test_several_signatures(site: GrpcSite) -> None:
         "classification_result",
         "regression_result",
     ]
+
+
+async def test_each_of_several_tasks_has_a_prediction_id_in_their_order() -> None:
+    stamps = iter([Stamp("first"), Stamp("second")])
+
+    class Stamping(Probe):
+        async def infer(self, request: InferRequest) -> InferResponse:
+            return replace(await super().infer(request), stamp=next(stamps))
+
+    tasks = [
+        {"model_spec": spec(signature=name), "method_name": method}
+        for name, method in (("classify", CLASSIFY), ("regress", REGRESS))
+    ]
+    request = message("tensorflow.serving.MultiInferenceRequest", tasks=tasks, input=examples(1))
+    async with grpc_site(Stamping(), MODEL) as site:
+        call = site.call(f"{TF}/MultiInference", request)
+        await call
+        metadata = await call.initial_metadata()
+    assert metadata.get_all("x-frazil-prediction-id") == ["first", "second"]
 
 
 TOLD: dict[str, tuple[str, Any, str]] = {

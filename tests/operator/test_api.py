@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -15,7 +16,7 @@ from frazil_operator import names
 from frazil_operator.acts import Acts
 from frazil_operator.api import Model, Spec
 from frazil_operator.corev1 import Part, bytes_of
-from frazil_operator.plan.freeze import freeze_hash, job_options
+from frazil_operator.plan.freeze import freeze_hash, job_options, work_hash
 from frazil_operator.revision import Artifact, revision_name
 
 ARTIFACT = Artifact("sha256-0", "s3://a/b")
@@ -34,13 +35,15 @@ def hashes(one: Model) -> dict[str, str]:
     return {
         "artifact": freeze_hash(one),
         "job": job_options(one),
+        "work": work_hash(one),
         "revision": revision_name(one, ARTIFACT),
     }
 
 
 def changed(**spec: Any) -> set[str]:
     before, after = hashes(parsed()), hashes(parsed(**spec))
-    return {name for name in before if before[name] != after[name]}
+    found = {name for name in before if before[name] != after[name]}
+    return found - {"work"} if "artifact" in found else found
 
 
 def fields_with(part: type[BaseModel], path: str = "") -> Iterator[tuple[str, list[Acts]]]:
@@ -56,7 +59,9 @@ def fields_with(part: type[BaseModel], path: str = "") -> Iterator[tuple[str, li
 
 
 def _part_in(annotation: Any) -> Any:
-    """The part that a field holds, or holds by name."""
+    """The part that a field holds, may hold, or holds by name."""
+    if get_origin(annotation) is UnionType:
+        return get_args(annotation)[0]
     return get_args(annotation)[1] if get_origin(annotation) is dict else annotation
 
 
@@ -86,6 +91,7 @@ def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> 
             {"inputs": {"x": {"fetch": {"allow": ["s3://photos"]}}}}, set(), id="another prefix"
         ),
         pytest.param({"inputs": {}}, set(), id="no inputs, written out"),
+        pytest.param({"evaluation": {"dataset": "s3://a/b"}}, {"work"}, id="an evaluation"),
         pytest.param({"replicas": 7}, set(), id="another size"),
         pytest.param({"rollout": {"maxSurge": 1}}, set(), id="another pace"),
         pytest.param({"service": {"type": "NodePort"}}, set(), id="another Service"),
@@ -99,6 +105,26 @@ def test_every_field_acts_on_exactly_one_thing(field: str, acts: list[Acts]) -> 
 )
 def test_what_a_change_leads_to(spec: dict[str, Any], what: set[str]) -> None:
     assert changed(**spec) == what
+
+
+HOLDOUT = {"dataset": "s3://a/holdout"}
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "same"),
+    [
+        pytest.param(HOLDOUT | {"metric": "Accuracy", "k": 5, "output": None}, True, id="defaults"),
+        pytest.param(HOLDOUT | {"minimum": 0.8}, True, id="a minimum"),
+        pytest.param(HOLDOUT | {"k": 3}, True, id="a k that Accuracy has no use for"),
+        pytest.param({"dataset": "s3://a/other"}, False, id="another dataset"),
+        pytest.param(HOLDOUT | {"metric": "TopK"}, False, id="another metric"),
+        pytest.param(HOLDOUT | {"output": "y"}, False, id="another output"),
+    ],
+)
+def test_which_evaluations_measure_the_same(evaluation: dict[str, Any], same: bool) -> None:
+    one, other = (parsed(evaluation=each) for each in (HOLDOUT, evaluation))
+    assert (work_hash(one) == work_hash(other)) is same
+    assert freeze_hash(one) == freeze_hash(other) == freeze_hash(parsed())
 
 
 @pytest.mark.parametrize(
@@ -123,7 +149,7 @@ def test_which_images_freeze_to_the_same_artifact(image: dict[str, Any], same: b
 )
 def test_what_an_annotation_leads_to(annotation: str, what: set[str]) -> None:
     before, after = hashes(parsed()), hashes(parsed({annotation: "1"}))
-    assert {name for name in before if before[name] != after[name]} == what
+    assert {name for name in before if before[name] != after[name]} - {"work"} == what
 
 
 def test_the_names_of_what_exists_never_change() -> None:
@@ -144,11 +170,13 @@ def test_the_names_of_what_exists_never_change() -> None:
     assert hashes(parsed()) == {
         "artifact": "61ddfe3dddc35934",
         "job": "85783b80a1",
+        "work": "61ddfe3dddc35934",
         "revision": "0296f3c170",
     }
     assert hashes(full) == {
         "artifact": "a1cd41c0cc4ab5dd",
         "job": "d36343907f",
+        "work": "a1cd41c0cc4ab5dd",
         "revision": "7c524ea500",
     }
 
@@ -178,6 +206,9 @@ def test_reading_and_writing_the_spec_changes_nothing(replicas: int, amount: int
         pytest.param({"queue": {"maxBytes": "-1Mi"}}, "maxBytes", id="less than no bytes"),
         pytest.param({"batching": {"maxBatchSize": 0}}, "maxBatchSize", id="runs of no row"),
         pytest.param({"inputs": {"x": {"image": {"height": 8}}}}, "width", id="no width"),
+        pytest.param({"evaluation": {}}, "dataset", id="an evaluation on nothing"),
+        pytest.param({"evaluation": HOLDOUT | {"metric": "Bleu"}}, "metric", id="no such metric"),
+        pytest.param({"evaluation": HOLDOUT | {"minimum": 80}}, "minimum", id="percent"),
         pytest.param(
             {"inputs": {"x": {"image": IMAGE | {"channels": 4}}}}, "channels", id="alpha as well"
         ),

@@ -71,6 +71,10 @@ SUMS: dict[str, tuple[list[Load], Figures]] = {
         [Load(slots=4)],
         Figures(pods=1, capacity=4.0),
     ),
+    "a pod that has done nothing yet says nothing about what pods can do": (
+        [Load(slots=2), Load(slots=2), Load(slots=2, capacity=0.4)],
+        Figures(pods=3, capacity=0.4),
+    ),
     "one pod's lie about its capacity changes nothing": (
         [Load(capacity=0.8), Load(capacity=1e6), Load(capacity=0.8)],
         Figures(pods=3, capacity=0.8),
@@ -115,9 +119,9 @@ RULED: dict[str, tuple[Rules, int, Figures, int, str]] = {
         3,
         steady(100.0),
         3,
-        "spec.replicas fixes the size at 3; remove it to have the size follow the load",
+        "",
     ),
-    "a model that is parked stays so": (Rules(fixed=0), 0, steady(0.0), 0, "at 0"),
+    "a model that is parked stays so": (Rules(fixed=0), 0, steady(0.0), 0, ""),
     "fewer than the least are made up at once": (
         Rules(least=4),
         1,

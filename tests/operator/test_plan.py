@@ -55,6 +55,7 @@ def test_from_apply_to_ready() -> None:
         "Available": "True Serving",
         "Progressing": "False Ready",
         "Ready": "True Ready",
+        "ScalingActive": "True FollowsLoad",
     }
     assert toy.story() == [
         "FreezeStarted",
@@ -486,6 +487,7 @@ def test_a_store_that_cannot_be_reached_is_told_and_what_serves_goes_on(toy: Toy
         "Available": "True Serving",
         "Progressing": "False StoreUnreachable",
         "Ready": "False StoreUnreachable",
+        "ScalingActive": "False FixedSize",
         "Stalled": "True StoreUnreachable",
     }
     assert "the store does not answer" in toy.message("Ready")

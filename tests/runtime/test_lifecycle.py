@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from fakes.accuracy import Pod
 from fakes.exchanges import answered
 
 from frazil_runtime.contract import Policy
+from frazil_runtime.contract.accuracy import Tally
 from frazil_runtime.contract.load import Load
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import Metrics
@@ -78,7 +80,7 @@ async def test_metrics_are_there_before_the_model_is() -> None:
 async def test_other_paths_are_answered_with_those_there_are() -> None:
     assert await get(port(Lifecycle()), "/") == (
         404,
-        "the admin port has /healthz /readyz /metrics /load /policy\n",
+        "the admin port has /healthz /readyz /metrics /load /policy /accuracy\n",
     )
 
 
@@ -104,3 +106,34 @@ async def test_the_load_is_told(
     answer = await answered(port(lifecycle, loads), "GET", "/load", headers=headers)
     assert (answer.status, loads.asked) == (200, asked)
     assert Load.from_json(answer.body) == Load(queued=queued)
+
+
+@pytest.mark.parametrize("state", [State.LOADING, State.WARMING])
+async def test_before_a_model_is_loaded_nothing_is_known_of_its_accuracy(state: State) -> None:
+    lifecycle = Lifecycle()
+    lifecycle.enter(state)
+    assert await get(port(lifecycle), "/accuracy") == (503, f"{state.value}\n")
+
+
+@pytest.mark.parametrize(
+    ("models", "path", "told"),
+    [
+        pytest.param("a", "/accuracy", "a", id="of the only model"),
+        pytest.param("a", "/accuracy/a", "a", id="of a model by its name"),
+        pytest.param("ab", "/accuracy/b", "b", id="of one of several"),
+        pytest.param("ab", "/accuracy", None, id="of which of several?"),
+        pytest.param("ab", "/accuracy/c", None, id="of none"),
+        pytest.param("a", "/accuracyz", None, id="of nothing"),
+    ],
+)
+async def test_whose_accuracy_is_told(models: str, path: str, told: str | None) -> None:
+    lifecycle = Lifecycle()
+    lifecycle.enter(State.DRAINING)
+    app = port(lifecycle)
+    app.tallies = {name: Pod(model=name).ledger.tally for name in models}
+    status, text = await get(app, path)
+    assert status == (200 if told else 404)
+    if told:
+        assert Tally.from_json(text).model == told
+    elif path != "/accuracyz":
+        assert text == "the models' accuracies are at /accuracy/a /accuracy/b\n"

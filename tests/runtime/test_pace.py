@@ -73,3 +73,22 @@ def test_a_rest_takes_nothing_from_a_rate_that_is_high() -> None:
     before = pace.rate
     pace.begin(100.0)
     assert pace.rate == before > 2 * AT_FIRST
+
+
+@pytest.mark.parametrize(
+    ("windows", "capacity"),
+    [
+        pytest.param([0.0625] * 7, 0.0, id="less than a second tells nothing"),
+        pytest.param([0.0, *[0.125] * 7], 0.875, id="of a second it is the mean"),
+        pytest.param([*[0.025] * 16, *[0.125] * 16], 0.6, id="of two and two seconds likewise"),
+        pytest.param([*[0.025] * 40, *[0.125] * 400], 1.0, id="in time the past is forgotten"),
+        pytest.param([0.375] * 8, 3.0, id="a batch costs less than its requests"),
+        pytest.param([0.0] * 80, 2 * LEAST, id="nothing at all: not to be believed quite"),
+    ],
+)
+def test_the_capacity_is_the_mean_of_what_was_seen(windows: list[float], capacity: float) -> None:
+    pace = Pace(2)
+    pace.begin(0.0)
+    for number, worked in enumerate(windows, 1):
+        pace.work_off(number * 0.125, worked)
+    assert pace.capacity == pytest.approx(capacity, rel=0.01)

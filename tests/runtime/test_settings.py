@@ -9,6 +9,7 @@ import pytest
 
 from frazil_runtime import contract
 from frazil_runtime.contract import Batching, Policy
+from frazil_runtime.contract.accuracy import ENV_FEEDBACK_TOKEN_FILE, ENV_KEYS_DIR
 from frazil_runtime.settings import Settings, SettingsError, add_arguments
 
 
@@ -34,6 +35,8 @@ def test_a_directory_alone_is_enough() -> None:
         policy=Policy(output_cache_mode="Always"),
         policy_file=None,
         token_file=None,
+        keys_dir=None,
+        feedback_token_file=None,
         allow={},
     )
 
@@ -50,6 +53,8 @@ def test_in_a_pod_the_environment_says_all() -> None:
         contract.ENV_BATCHING: Batching(max_batch_size=4).to_json(),
         contract.ENV_POLICY_FILE: "/policy/policy.json",
         contract.ENV_TOKEN_FILE: "/token/token",
+        ENV_KEYS_DIR: "/keys",
+        ENV_FEEDBACK_TOKEN_FILE: "/feedback/token",
     }
     settings = read(**environ)
     assert settings.models == {"digits": "sha256-00"}
@@ -60,6 +65,8 @@ def test_in_a_pod_the_environment_says_all() -> None:
     # What the operator has not said yet holds until the file is read: nothing is cached.
     assert (settings.policy, settings.policy_file) == (Policy(), Path("/policy/policy.json"))
     assert settings.token_file == Path("/token/token")
+    assert settings.keys_dir == Path("/keys")
+    assert settings.feedback_token_file == Path("/feedback/token")
 
 
 def test_several_models_have_a_name_each() -> None:

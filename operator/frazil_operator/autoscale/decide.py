@@ -13,7 +13,7 @@ recent need of Kubernetes' HorizontalPodAutoscaler, the long and the short windo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
@@ -71,14 +71,15 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many pods there shall be, and in a sentence why."""
+    """How many pods there shall be, and in a sentence why; "" where the user says so."""
 
     pods: int
     reason: str
 
 
 def sum_up(rules: Rules, loads: Sequence[Load], silent: int = 0) -> Figures:
-    """All pods' loads as one. The capacity is the median, so that one pod's lie changes nothing."""
+    """All pods' loads as one. The capacity is the median of those that were measured, so that one
+    pod's lie changes nothing, nor one that has just been started; until then the slots."""
     if not loads:
         return Figures(silent=silent)
     wait = max(load.wait_seconds for load in loads)
@@ -93,7 +94,7 @@ def sum_up(rules: Rules, loads: Sequence[Load], silent: int = 0) -> Figures:
         demand_short=sum(load.demand_short for load in loads),
         demand_long=sum(load.demand_long for load in loads),
         saved=sum(load.saved_long for load in loads),
-        capacity=median(load.capacity or float(load.slots) for load in loads) or 1.0,
+        capacity=_median(load.capacity for load in loads) or _median(x.slots for x in loads) or 1.0,
     )
 
 
@@ -112,11 +113,11 @@ def decide(
     """The size from now on; ``size`` is that of now, pods that start included. ``now`` is seconds
     of a clock that never goes back."""
     if rules.fixed is not None:
-        return Size(rules.fixed, _fixed(rules.fixed)), Memory()
+        return Size(rules.fixed, ""), Memory()
     if not memory.needs:
         memory = Memory(((now, size),))  # what was decided before this clock began, holds on
     if not figures.pods:
-        return Size(_within(rules, size), _held(size)), memory
+        return Size(within(rules, size), _held(size)), memory
     need = needed(rules, figures)
     called = _called(need, size)
     # A pod that says nothing may have all the work that it can do.
@@ -127,7 +128,7 @@ def decide(
         pods = called if sure else max(size, min(called, memory.asked))
     else:
         pods = min(size, max(need for _, need in recent))
-    return Size(_within(rules, pods), _because(rules, figures, need, pods)), Memory(recent, called)
+    return Size(within(rules, pods), _because(rules, figures, need, pods)), Memory(recent, called)
 
 
 def needed(rules: Rules, figures: Figures) -> float:
@@ -138,6 +139,12 @@ def needed(rules: Rules, figures: Figures) -> float:
 def pressing(figures: Figures) -> float:
     """How many pods have all the work they can do with what came just now, and what waits."""
     return (figures.demand_short + figures.backlog / BACKLOG_SECONDS) / figures.capacity
+
+
+def _median(figures: Iterable[float]) -> float:
+    """Of those that are not 0; 0 where there is none."""
+    known = [figure for figure in figures if figure]
+    return float(median(known)) if known else 0.0
 
 
 def _called(need: float, size: int) -> int:
@@ -154,12 +161,9 @@ def _remembered(
     return (*(entry for entry in needs if entry[1] > called), (now, called))
 
 
-def _within(rules: Rules, pods: int) -> int:
+def within(rules: Rules, pods: int) -> int:
+    """So many pods, no fewer than the least and no more than the most."""
     return min(max(pods, rules.least), max(rules.least, rules.most))
-
-
-def _fixed(pods: int) -> str:
-    return f"spec.replicas fixes the size at {pods}; remove it to have the size follow the load"
 
 
 def _held(size: int) -> str:

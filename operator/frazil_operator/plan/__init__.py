@@ -56,7 +56,7 @@ def refusal(observed: Observed, reason: str, message: str, *, final: bool = True
 def _apply(decision: Decision, children: Children, observed: Observed) -> Iterator[Object]:
     """The children that shall be. Memory first, then what pods are told, then who is selected, then
     how many serve."""
-    model, step = decision.model, decision.step
+    model, step, size = decision.model, decision.step, decision.scene.size
     gone = {revision.name for revision in _expired(decision)}
     for revision in decision.revisions.values():
         if revision.name not in gone:
@@ -67,7 +67,7 @@ def _apply(decision: Decision, children: Children, observed: Observed) -> Iterat
     yield network.disruption_budget(model)
     for name, replicas in step.replicas.items():
         if name in decision.revisions and name not in gone:
-            yield serving.deployment(model, decision.revisions[name], replicas)
+            yield serving.deployment(model, decision.revisions[name], replicas, size)
     yield from decision.freezing.apply
 
 

@@ -16,8 +16,10 @@ from frazil_operator.rollout import Fleet
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """The model's own children. Revisions, Deployments and serving pods go by revision name."""
+    """The model's own children: ``own`` are all but the pods. Revisions, Deployments and serving
+    pods go by revision name."""
 
+    own: tuple[Object, ...]
     jobs: tuple[Object, ...]
     revisions: Mapping[str, Revision]
     deployments: Mapping[str, Object]
@@ -28,7 +30,7 @@ class Children:
     @classmethod
     def sort(cls, model: Model, observed: Observed) -> Children:
         """What of the observed objects the model controls."""
-        own = [body for body in observed.children if controller(body).get("uid") == model.uid]
+        own = tuple(b for b in observed.children if controller(b).get("uid") == model.uid)
 
         def kind(which: str) -> Iterable[Object]:
             return (body for body in own if body["kind"] == which)
@@ -37,6 +39,7 @@ class Children:
             return next((body for body in kind(which) if body["metadata"]["name"] == name), None)
 
         return cls(
+            own=own,
             jobs=tuple(kind("Job")),
             revisions={r.name: r for r in map(Revision.parse, kind("ControllerRevision"))},
             deployments={names.revision_of(d["metadata"]["name"]): d for d in kind("Deployment")},

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from frazil_operator import names, rollout
 from frazil_operator.api import Model
 from frazil_operator.observed import Observed
-from frazil_operator.plan import network
+from frazil_operator.plan import evaluation, network
 from frazil_operator.plan.children import Children
+from frazil_operator.plan.evaluation import Standing
 from frazil_operator.plan.faults import serving_fault, store_fault
 from frazil_operator.plan.freeze import freeze_hash
 from frazil_operator.plan.freezing import Freezing, freezing
 from frazil_operator.plan.pods import Blame, Fault
 from frazil_operator.plan.serving import pod_template
+from frazil_operator.plan.size import last_size, size
 from frazil_operator.revision import Revision, Verdict, revision_name
-from frazil_operator.rollout import Scene, Step, Traffic
+from frazil_operator.rollout import Fleet, Scene, Step, Traffic
 from frazil_operator.settings import Settings
 
 
@@ -27,7 +29,8 @@ class Decision:
     ``target`` is the revision that the spec asks for, None until it is frozen, and may have been
     rejected. ``scene`` is what is there, ``step`` what shall be. ``settled`` says that the target
     alone serves and is complete. ``fault`` is why pods are missing; ``revisions`` are all there
-    are, the target among them.
+    are, the target among them. ``shortfall`` is what its evaluation has against the target, and
+    ``held`` says that it is not rolled out for that.
     """
 
     model: Model
@@ -39,6 +42,8 @@ class Decision:
     settled: bool
     fault: Fault | None
     pods: int
+    shortfall: Standing | None = None
+    held: bool = False
 
 
 def decide(model: Model, children: Children, observed: Observed, settings: Settings) -> Decision:
@@ -47,17 +52,21 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
     traffic = network.traffic(children.service)
     now = observed.now.strftime("%Y-%m-%dT%H:%M:%SZ")
     target = _target(model, frozen, children, settings)
+    fleets = children.fleets()
+    shortfall = frozen.evaluating or evaluation.shortfall(model, frozen.evaluated)
+    held = target is not None and _held(target.name, shortfall, traffic, fleets)
     fault = None
     if target is not None:
-        if _begins(target, traffic, children):
+        if _begins(target, traffic, children) and not (held and target.name in children.revisions):
             target = target.on_trial(now)
         fault = _fault(model, children, target.name, observed)
         target = _judged(model, target, fault)
-    fleets = children.fleets()
+    pods = size(model.spec, observed.scaling, last_size(model.name, children.own))
+    goes = target is not None and target.verdict is None and not held
     scene = Scene(
-        size=model.replicas,
-        surge=rollout.surge(model.spec.rollout.max_surge, model.replicas),
-        target=target.name if target is not None and target.verdict is None else None,
+        size=pods,
+        surge=rollout.surge(model.spec.rollout.max_surge, pods),
+        target=target.name if target is not None and goes else None,
         traffic=traffic,
         fleets=fleets,
     )
@@ -77,15 +86,19 @@ def decide(model: Model, children: Children, observed: Observed, settings: Setti
         settled=rollout.settled(scene),
         fault=fault,
         pods=children.size(),
+        shortfall=shortfall,
+        held=held,
     )
 
 
 def _freezing(model: Model, children: Children, observed: Observed, settings: Settings) -> Freezing:
     """Where freezing stands: nowhere while the store cannot be reached that takes the artifact."""
     frozen = freezing(model, observed, children.jobs, children.revisions, settings)
-    if frozen.artifact is not None or not observed.store_error:
+    if not observed.store_error or (frozen.artifact and not frozen.evaluating):
         return frozen
     fault = store_fault(observed.store_error)
+    if frozen.artifact:
+        return replace(frozen, evaluating=Standing("False", fault.reason, fault.message))
     return replace(frozen, status="False", reason=fault.reason, message=fault.message)
 
 
@@ -99,12 +112,24 @@ def _target(
     there = children.revisions.get(name)
     if there is not None:
         retry = model.annotations.get(names.RETRY, "")
-        uri = frozen.artifact.checkpoint
-        return replace(there, freeze=freeze_hash(model), checkpoint=uri).forgiven(retry)
+        uri, worth = frozen.artifact.checkpoint, frozen.evaluated or there.evaluated
+        last = replace(there, freeze=freeze_hash(model), checkpoint=uri, evaluated=worth)
+        return last.forgiven(retry)
     number = 1 + max((r.number for r in children.revisions.values()), default=0)
     template = pod_template(model, name, number, frozen.artifact, settings)
     uri = frozen.artifact.checkpoint
-    return Revision(name, number, frozen.artifact, freeze_hash(model), uri, template)
+    made = Revision(name, number, frozen.artifact, freeze_hash(model), uri, template)
+    return replace(made, evaluated=frozen.evaluated)
+
+
+def _held(
+    target: str, shortfall: Standing | None, traffic: Traffic | None, fleets: Mapping[str, Fleet]
+) -> bool:
+    """Whether the target's evaluation keeps it from being rolled out. What has the traffic keeps
+    it; and while nobody knows what it is worth, a rollout that has begun goes on."""
+    if shortfall is None or (traffic is not None and traffic.stable == target):
+        return False
+    return shortfall.final or target not in fleets or not fleets[target].wanted
 
 
 def _begins(target: Revision, traffic: Traffic | None, children: Children) -> bool:

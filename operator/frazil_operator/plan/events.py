@@ -10,7 +10,7 @@ from frazil_operator.observed import Event
 Status = Mapping[str, Any]
 ALONE = (
     "One pod serves: draining its node interrupts the model until another is ready. "
-    "With spec.replicas of 2 or more a drain interrupts nothing"
+    "With scaling.minReplicas of 2 or more a drain interrupts nothing"
 )
 
 
@@ -20,6 +20,9 @@ def story(before: Status, after: Status, *, first: bool = False) -> tuple[Event,
         *_recovered(before, after),
         *_frozen(before, after),
         *_rolled(before, after, first=first),
+        *_scaled(before, after),
+        *_unreachable(before, after),
+        *_evaluated(before, after),
         *_stopped(before, after),
     )
 
@@ -54,6 +57,26 @@ def _rolled(before: Status, after: Status, *, first: bool) -> Iterator[Event]:
         meanwhile = f"; revision {stable} goes on serving" if stable else ""
         message = f"{after['rejected']['reason']}: {after['rejected']['message']}{meanwhile}"
         yield Event("Warning", "Rejected", message)
+
+
+def _scaled(before: Status, after: Status) -> Iterator[Event]:
+    was, now = (status.get("scaling") or {} for status in (before, after))
+    if was and now and was["desired"] != now["desired"] > 0:  # no pods: that is Parked
+        message = f"From {was['desired']} to {now['desired']} pods: {now.get('reason', '')}"
+        yield Event("Normal", "Scaled", message)
+
+
+def _unreachable(before: Status, after: Status) -> Iterator[Event]:
+    was, now = _condition(before, "ScalingActive"), _condition(after, "ScalingActive")
+    if now.get("reason") == "LoadUnreachable" != was.get("reason"):
+        yield Event("Warning", "LoadUnreachable", str(now["message"]))
+
+
+def _evaluated(before: Status, after: Status) -> Iterator[Event]:
+    worth = after.get("accuracy") or {}
+    if worth.get("source") == "Evaluation" and worth != before.get("accuracy"):
+        message = f"Worth {worth['value']:.4g} on the {worth['samples']} samples of spec.evaluation"
+        yield Event("Normal", "Evaluated", message)
 
 
 def _stopped(before: Status, after: Status) -> Iterator[Event]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from frazil_operator import names
 from frazil_operator.acts import Acts, acting, acting_parts
 from frazil_operator.api import Model
+from frazil_operator.plan import evaluation
 from frazil_operator.plan.parts import (
     CONTAINER_SECURITY,
     TMP,
@@ -44,6 +46,12 @@ def freeze_hash(model: Model) -> str:
     return digest(what | ({"inputs": inputs} if inputs else {}), 16)
 
 
+def work_hash(model: Model) -> str:
+    """What a Job does: it freezes, and where that is asked for it evaluates."""
+    asked = evaluation.wanted(model)
+    return digest([freeze_hash(model), asked.key], 16) if asked else freeze_hash(model)
+
+
 def job_options(model: Model) -> str:
     """How the user wants it frozen: another answer replaces a Job that has not finished."""
     return digest(
@@ -56,14 +64,14 @@ def job_options(model: Model) -> str:
 
 def job_name(model: Model, settings: Settings, setbacks: Setbacks = NONE) -> str:
     """The name of the Job that would be made now; another one for every new try."""
-    inputs = [freeze_hash(model), job_options(model), settings.freezer_image]
+    inputs = [work_hash(model), job_options(model), settings.freezer_image]
     tries = [model.annotations.get(names.RETRY, ""), setbacks.times]
     return names.freeze_job(model.name, digest(inputs + tries))
 
 
-def freeze_request(model: Model) -> dict[str, Any]:
-    """The fields of the freezer's FreezeRequest."""
-    checkpoint, freeze = model.spec.checkpoint, model.spec.freeze
+def freeze_request(model: Model, artifact: str = "") -> dict[str, Any]:
+    """The fields of the freezer's FreezeRequest; an ``artifact`` is only evaluated."""
+    checkpoint, freeze, asked = model.spec.checkpoint, model.spec.freeze, evaluation.wanted(model)
     return {
         "uri": checkpoint.uri,
         "format": checkpoint.format,
@@ -81,12 +89,16 @@ def freeze_request(model: Model) -> dict[str, Any]:
             for name, said in model.spec.inputs.items()
             if said.image
         },
+        "evaluation": asdict(asked) if asked else None,
+        "artifact": artifact,
     }
 
 
-def freeze_job(model: Model, settings: Settings, setbacks: Setbacks = NONE) -> dict[str, Any]:
-    """The Job, suspended: it starts when it is its turn."""
-    labels = {names.FREEZE: freeze_hash(model)}
+def freeze_job(
+    model: Model, settings: Settings, setbacks: Setbacks = NONE, *, artifact: str = ""
+) -> dict[str, Any]:
+    """The Job, suspended: it starts when it is its turn. With ``artifact`` it only evaluates."""
+    labels = {names.FREEZE: work_hash(model)}
     spec = {
         "suspend": True,
         "backoffLimit": BACKOFF_LIMIT,
@@ -94,7 +106,7 @@ def freeze_job(model: Model, settings: Settings, setbacks: Setbacks = NONE) -> d
         "podFailurePolicy": {"rules": _failure_rules()},
         "template": {
             "metadata": {"labels": common_labels(model) | labels},
-            "spec": _pod(model, settings),
+            "spec": _pod(model, settings, artifact),
         },
     }
     return child(
@@ -123,9 +135,12 @@ def _failure_rules() -> list[dict[str, Any]]:
     return [{"action": "Ignore", "onPodConditions": [disruption]}, *mend]
 
 
-def _pod(model: Model, settings: Settings) -> dict[str, Any]:
+def _pod(model: Model, settings: Settings, artifact: str) -> dict[str, Any]:
     claims = _claims(model)
-    fetch, convert, publish = (_container(model, stage, settings) for stage in contract.STAGES)
+    request = json.dumps(freeze_request(model, artifact), sort_keys=True)
+    fetch, convert, publish = (
+        _container(model, stage, settings, request) for stage in contract.STAGES
+    )
     secret = model.spec.checkpoint.secret_name
     fetch["envFrom"] = _secrets(names.STORE_READ, *([secret] if secret else ()))
     fetch["volumeMounts"] += [
@@ -148,7 +163,7 @@ def _pod(model: Model, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _container(model: Model, stage: str, settings: Settings) -> dict[str, Any]:
+def _container(model: Model, stage: str, settings: Settings, request: str) -> dict[str, Any]:
     resources = model.spec.freeze.resources.model_dump(by_alias=True, exclude_none=True)
     return {
         "name": stage,
@@ -157,7 +172,7 @@ def _container(model: Model, stage: str, settings: Settings) -> dict[str, Any]:
         "args": ["freeze-stage", stage],
         "env": env(
             {
-                contract.ENV_FREEZE_REQUEST: json.dumps(freeze_request(model), sort_keys=True),
+                contract.ENV_FREEZE_REQUEST: request,
                 contract.ENV_FREEZER_VERSION: settings.freezer_image,
                 contract.ENV_WORK_DIR: WORK_DIR,
                 contract.ENV_PVC_ROOT: PVC_ROOT,
@@ -192,14 +207,14 @@ def _secrets(*secrets: str) -> list[dict[str, Any]]:
 
 def _claims(model: Model) -> Mapping[str, str]:
     """Volume name → claim, for each pvc://claim/path that the freezer reads."""
-    checkpoint = model.spec.checkpoint
-    uris = (checkpoint.uri, checkpoint.samples or "")
+    checkpoint, asked = model.spec.checkpoint, model.spec.evaluation
+    uris = (checkpoint.uri, checkpoint.samples or "", asked.dataset if asked else "")
     claims = {uri.split("/")[2] for uri in uris if uri.startswith("pvc://")}
     return {f"source-{number}": claim for number, claim in enumerate(sorted(claims))}
 
 
 def _work_limit(model: Model) -> int | str:
-    """How much the work folder may hold: checkpoint and artifact together."""
+    """How much the work folder may hold: checkpoint, dataset and artifact together."""
     resources = model.spec.freeze.resources
     said = (resources.requests or {}) | (resources.limits or {})
     return said.get("ephemeral-storage", WORK_LIMIT)

@@ -72,8 +72,11 @@ def controller_revision(model: Model, revision: Revision) -> dict[str, Any]:
     )
 
 
-def deployment(model: Model, revision: Revision, replicas: int) -> dict[str, Any]:
-    """The pods of one revision. Its template never changes, so its own strategy never acts."""
+def deployment(model: Model, revision: Revision, replicas: int, size: int) -> dict[str, Any]:
+    """The pods of one revision. Its template never changes, so its own strategy never acts.
+
+    While the ``size`` follows the load, those with pods remember it.
+    """
     identity = names.Child("apps/v1", "Deployment", names.revision(model.name, revision.name))
     spec = {
         "replicas": replicas,
@@ -86,7 +89,14 @@ def deployment(model: Model, revision: Revision, replicas: int) -> dict[str, Any
         "selector": {"matchLabels": pod_labels(model.name, revision.name)},
         "template": revision.template,
     }
-    return child(model, identity, {"spec": spec}, labels={names.REVISION: revision.name})
+    remembers = replicas > 0 and model.spec.replicas is None
+    return child(
+        model,
+        identity,
+        {"spec": spec},
+        labels={names.REVISION: revision.name},
+        annotations={names.SIZE: str(size)} if remembers else {},
+    )
 
 
 def _scheduling(serving: Serving, model: str) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from enum import IntEnum
 from itertools import accumulate, takewhile
 from typing import Any, Final
 
+from frazil_runtime.contract.accuracy import AccuracyRules
+from frazil_runtime.contract.evaluation import Evaluated
+
 MIB: Final = 2**20
 HTTP_PORT: Final = 8080
 GRPC_PORT: Final = 9000
@@ -91,6 +94,7 @@ class Exit(IntEnum):
     PROOF_FAILED = 17
     INVALID_REQUEST = 18
     INVALID_ARTIFACT = 19  # of serve: damaged, missing, or of a graph that does not run here
+    EVALUATION_FAILED = 20  # the dataset does not go with the model, or the artifact is gone
 
     @property
     def reason(self) -> str:
@@ -108,7 +112,7 @@ class FreezeResult:
     ``artifact`` is ``sha256-<hex>``; ``checkpoint`` is ``sha256:<hex>`` over the source's files;
     sizes are bytes. Exactly one of ``artifact`` and ``reason`` is set. ``inputs`` has the dtypes of
     the artifact's inputs by name, as clients see them, so ``string`` where an input takes images;
-    empty where nobody knows.
+    empty where nobody knows. ``evaluation`` is there where one was asked for.
     """
 
     artifact: str = ""
@@ -117,6 +121,7 @@ class FreezeResult:
     artifact_bytes: int = 0
     reused: bool = False  # found in the index: nothing was converted
     inputs: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Evaluated | None = None
     reason: str = ""
     message: str = ""
 
@@ -150,10 +155,14 @@ class FreezeResult:
         if not isinstance(record, dict) or not ({"artifact", "reason"} & record.keys()):
             return None
         known: dict[str, Any] = {f.name: record[f.name] for f in fields(cls) if f.name in record}
+        said = known.pop("evaluation", None)
+        evaluation = Evaluated.read(said)
+        if said is not None and evaluation is None:
+            return None
         nothing = asdict(cls())
         if not all(_fits(value, nothing[name]) for name, value in known.items()):
             return None
-        result = cls(**known)
+        result = cls(**known, evaluation=evaluation)
         return result if not result.reason or is_reason(result.reason) else None
 
 
@@ -201,7 +210,7 @@ class Policy:
     Of two policies the one with the larger ``number`` holds. ``order`` is SmallestFirst or Fifo.
     ``output_cache_mode`` is Accuracy, Always or Off; ``caching`` is what Accuracy has come to, and
     ``epoch`` counts how often the output cache was told to forget. ``allow`` has by input the
-    prefixes of the URIs that requests may name for it.
+    prefixes of the URIs that requests may name for it. ``accuracy`` says how answers are scored.
     """
 
     number: int = 0
@@ -216,6 +225,7 @@ class Policy:
     caching: bool = False
     epoch: int = 0
     allow: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    accuracy: AccuracyRules = field(default_factory=AccuracyRules)
 
     @property
     def caches_outputs(self) -> bool:
@@ -225,10 +235,13 @@ class Policy:
         )
 
     def to_json(self) -> str:
-        """One line. Without ``allow`` where nothing is: a younger field renews no policy told."""
+        """One line. Without ``allow`` where nothing is, and without ``accuracy`` where that is not
+        measured: a younger field renews no policy told."""
         record = asdict(self)
         if not self.allow:
             del record["allow"]
+        if self.accuracy == AccuracyRules():
+            del record["accuracy"]
         return json.dumps(record)
 
     @classmethod
@@ -236,6 +249,8 @@ class Policy:
         """What ``to_json`` wrote; ValueError says what is wrong. What is left out has its default,
         and what only a later version knows is passed over."""
         record = _checked(cls(), text)
+        if "accuracy" in record:
+            record["accuracy"] = _rules(record["accuracy"])
         allow = record.get("allow", {})
         record["allow"] = {name: _texts(name, sent) for name, sent in allow.items()}
         policy = cls(**record)
@@ -255,11 +270,20 @@ def _checked(default: Batching | Policy, text: str) -> dict[str, Any]:
     known: dict[str, Any] = {}
     for name in (f.name for f in fields(default) if f.name in record):
         kind, sent = type(getattr(default, name)), record[name]
+        if kind is AccuracyRules:
+            kind = dict
         value = known[name] = float(sent) if (kind, type(sent)) == (float, int) else sent
         if type(value) is not kind or (kind in (int, float) and not 0 <= value < math.inf):
             wanted = "an object" if kind is dict else f"a {kind.__name__} from 0 on"
             raise ValueError(f"{name} must be {wanted}, not {value!r}")
     return known
+
+
+def _rules(sent: object) -> AccuracyRules:
+    try:
+        return AccuracyRules.from_record(sent)
+    except ValueError as error:
+        raise ValueError(f"accuracy: {error}") from error
 
 
 def _texts(name: str, sent: object) -> tuple[str, ...]:

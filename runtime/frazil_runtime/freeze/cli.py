@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from frazil_runtime import contract
+from frazil_runtime.contract.evaluation import METRICS
 
 if TYPE_CHECKING:
     from frazil_runtime.freeze.request import FeedValue
@@ -23,11 +24,30 @@ def add_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "from the provider's own environment variables, such as AWS_ACCESS_KEY_ID.",
     )
     add_options(freeze)
+    _add_evaluation(freeze)
     freeze.add_argument("--output", required=True, help="a directory, or the URL of a store")
     freeze.set_defaults(run=_freeze)
     stage = commands.add_parser("freeze-stage", help="one container of the freeze Job")
     stage.add_argument("stage", choices=contract.STAGES)
     stage.set_defaults(run=_stage)
+
+
+def _add_evaluation(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("evaluation", "what the frozen graph is worth")
+    group.add_argument(
+        "--evaluate",
+        default="",
+        metavar="DATASET",
+        help="the URI or path of an npz, or a TFRecord of tf.train.Examples: arrays or features "
+        "named as the model's inputs, and `labels`",
+    )
+    group.add_argument(
+        "--metric", choices=METRICS, default=METRICS[0], help="(default: %(default)s)"
+    )
+    group.add_argument(
+        "--scored-output", default="", metavar="NAME", help="needed where the model has several"
+    )
+    group.add_argument("--k", type=int, default=5, help="of TopK (default: %(default)s)")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

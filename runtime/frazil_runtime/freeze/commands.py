@@ -7,10 +7,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from frazil_runtime import contract
 from frazil_runtime.contract import FreezeResult
+from frazil_runtime.contract.evaluation import Evaluation
 from frazil_runtime.freeze import local, stages
+from frazil_runtime.freeze.evaluating import told
 from frazil_runtime.freeze.outcome import UnavailableError, failed
 from frazil_runtime.freeze.progress import say
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -20,10 +23,13 @@ from frazil_runtime.transfer import size
 
 def freeze(arguments: argparse.Namespace) -> int:
     """Run `frazil freeze`; returns an Exit."""
-    request = requested(arguments)
+    request = replace(requested(arguments), evaluation=_evaluation(arguments))
 
     def work() -> None:
-        sys.stdout.write(summary(local.freeze(request, arguments.output, os.environ, say)))
+        frozen = local.freeze(request, arguments.output, os.environ, say)
+        sys.stdout.write(summary(frozen))
+        if request.evaluation and frozen.result.evaluation:
+            sys.stdout.write(f"{told(request.evaluation, frozen.result.evaluation)}\n")
 
     return _guarded(work, lambda _: None)
 
@@ -43,6 +49,12 @@ def requested(arguments: argparse.Namespace) -> FreezeRequest:
         optimize=arguments.optimize,
         tolerance=arguments.tolerance,
     )
+
+
+def _evaluation(arguments: argparse.Namespace) -> Evaluation | None:
+    if not arguments.evaluate:
+        return None
+    return Evaluation(arguments.evaluate, arguments.metric, arguments.scored_output, k=arguments.k)
 
 
 def stage(arguments: argparse.Namespace) -> int:

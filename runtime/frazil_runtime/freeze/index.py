@@ -19,9 +19,9 @@ from frazil_runtime.freeze.request import FreezeRequest
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-# Where a checkpoint lies and which digest it must have do not shape its artifact; of the samples,
-# what they hold does.
-_ELSEWHERE: Final = ("uri", "digest", "samples")
+# Where a checkpoint lies, which digest it must have, and what is measured of it do not shape its
+# artifact; of the samples, what they hold does.
+_ELSEWHERE: Final = ("uri", "digest", "samples", "evaluation", "artifact")
 _CPU_FIELDS: Final = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
 _INSTRUCTIONS: Final = ("sse", "ssse", "avx", "amx", "fma", "f16c", "asimd", "sve", "bf16", "i8mm")
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from obstore.exceptions import BaseError
+from obstore.store import LocalStore
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import published
 from frazil_runtime.contract import Exit, FreezeResult
-from frazil_runtime.freeze import index, publish
+from frazil_runtime.contract.evaluation import Evaluated
+from frazil_runtime.freeze import evaluating, index, publish
+from frazil_runtime.freeze.evaluating import Evaluating, Evaluator
 from frazil_runtime.freeze.freezing import Converter, Freezing, tensorflow
 from frazil_runtime.freeze.outcome import UnavailableError, output_failures
 from frazil_runtime.freeze.progress import Progress
@@ -42,22 +45,27 @@ def freeze(
     environ: Mapping[str, str],
     progress: Progress,
     converter: Converter = tensorflow,
+    *,
+    evaluator: Evaluator = evaluating.tensorflow,
 ) -> Frozen:
     """Freeze ``request`` to ``output``: a directory, or the URL of a store.
 
     A directory holds the one artifact; a store all of them, below ``artifacts/``, and the index.
-    Both remember what was frozen. Raises FreezeError and UnavailableError.
+    Both remember what was frozen, and what it was evaluated to. Raises FreezeError and
+    UnavailableError.
     """
     with tempfile.TemporaryDirectory(prefix="frazil-") as scratch:
-        freezing = Freezing(request, Work(Path(scratch)), environ, progress, converter)
+        work, wanted = Work(Path(scratch)), request.evaluation
+        freezing = Freezing(request, work, environ, progress, converter)
+        asked = Evaluating(wanted, work, environ, progress, evaluator) if wanted else None
         if "://" in output:
-            return _to_store(freezing, output.rstrip("/"))
-        return _to_directory(freezing, Path(output))
+            return _to_store(freezing, asked, output.rstrip("/"))
+        return _to_directory(freezing, asked, Path(output))
 
 
-def _to_directory(freezing: Freezing, output: Path) -> Frozen:
+def _to_directory(freezing: Freezing, asked: Evaluating | None, output: Path) -> Frozen:
     publish.old_files(output)  # refuses before the work, not after
-    record = freezing.fetch()
+    record = _fetched(freezing, asked)
     artifact = known = _known(output, record)
     if artifact is None:
         freezing.convert()
@@ -68,6 +76,10 @@ def _to_directory(freezing: Freezing, output: Path) -> Frozen:
         reused=known is not None,
         inputs=dtypes_as_requested(artifact.manifest),
     )
+    if asked:
+        with output_failures(str(output)):
+            found = _evaluated(asked, LocalStore(output), "", output)
+        result = replace(result, evaluation=found)
     return Frozen(str(output), result, artifact.manifest)
 
 
@@ -81,6 +93,28 @@ def _known(output: Path, record: Record) -> publish.Artifact | None:
         return None
 
 
+def _fetched(freezing: Freezing, asked: Evaluating | None) -> Record:
+    """Checkpoint and dataset: what is not there is said before the work."""
+    record = freezing.fetch()
+    if asked:
+        asked.fetch()
+    return record
+
+
+def _evaluated(
+    asked: Evaluating, store: ObjectStore, folder: str, artifact: Path | None
+) -> Evaluated:
+    """What the evaluation came to, now or before; ``artifact`` is None where it must be fetched."""
+    if earlier := asked.earlier(store, folder):
+        return earlier
+    if artifact is None:
+        name = folder.rpartition("/")[2]
+        asked.download(store, name)
+        artifact = asked.work.known / name
+    asked.evaluate(artifact)
+    return asked.publish(store, folder)
+
+
 def _opened(url: str, environ: Mapping[str, str]) -> ObjectStore:
     try:
         return open_output(url, environ)
@@ -92,9 +126,9 @@ def _opened(url: str, environ: Mapping[str, str]) -> ObjectStore:
         ) from error
 
 
-def _to_store(freezing: Freezing, url: str) -> Frozen:
+def _to_store(freezing: Freezing, asked: Evaluating | None, url: str) -> Frozen:
     store = _opened(url, freezing.environ)
-    record = freezing.fetch()
+    record = _fetched(freezing, asked)
     with output_failures(url):
         known = index.look_up(store, record.index)
     if known:
@@ -106,4 +140,10 @@ def _to_store(freezing: Freezing, url: str) -> Frozen:
         manifest = published(store, result.artifact)
     if manifest is None:
         raise UnavailableError(f"{url} lost {result.artifact} while it was written: freeze again")
-    return Frozen(f"{url}/{contract.artifact_path(result.artifact)}", result, manifest)
+    folder = contract.artifact_path(result.artifact)
+    if asked:
+        artifact = None if known else freezing.work.artifact
+        with output_failures(url):
+            found = _evaluated(asked, store, folder, artifact)
+        result = replace(result, evaluation=found)
+    return Frozen(f"{url}/{folder}", result, manifest)

@@ -49,6 +49,21 @@ class Npz:
                 return _values(file, dtype, shape, columns_first)[:rows]
             return _values(file, dtype, (min(rows, shape[0]), *shape[1:]), columns_first)
 
+    def stream(self, name: str, rows: int) -> Iterator[npt.NDArray[Any]]:
+        """The array in pieces of ``rows`` rows, the last one shorter: no more is held at a time,
+        unless its columns come first. ValueError for an array without rows."""
+        with self._archive.open(f"{name}.npy") as file:
+            shape, columns_first, dtype = _header(file)
+            if not shape:
+                raise ValueError(f"the array {name!r} has no rows, it is one value")
+            whole = _values(file, dtype, shape, columns_first=True) if columns_first else None
+            for start in range(0, shape[0], rows):
+                if whole is not None:
+                    yield whole[start : start + rows]
+                else:
+                    count = min(rows, shape[0] - start)
+                    yield _values(file, dtype, (count, *shape[1:]), columns_first=False)
+
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, whether the first axis changes fastest, dtype."""

@@ -18,6 +18,7 @@ from obstore.exceptions import AlreadyExistsError
 from frazil_runtime import contract
 from frazil_runtime.artifacts import published
 from frazil_runtime.contract import Exit
+from frazil_runtime.contract.evaluation import in_artifact
 from frazil_runtime.freeze.outcome import UnavailableError, store_failures
 from frazil_runtime.freeze.progress import Progress
 from frazil_runtime.freeze.request import FreezeError
@@ -124,7 +125,8 @@ def old_files(destination: Path) -> list[str]:
             Exit.INVALID_REQUEST,
             f"{destination} exists and is no artifact: name another --output, or move it away",
         ) from error
-    return [contract.MANIFEST, PROVENANCE, *filter(is_plain, manifest.files)]
+    measured = (str(path.relative_to(destination)) for path in destination.glob(in_artifact("*")))
+    return [contract.MANIFEST, PROVENANCE, *measured, *filter(is_plain, manifest.files)]
 
 
 def provenance_of(directory: Path) -> Mapping[str, Any]:

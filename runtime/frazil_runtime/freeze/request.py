@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from frazil_runtime.contract import Exit
+from frazil_runtime.contract.evaluation import Evaluation
 
 FeedValue = bool | int | float | str
 
@@ -27,7 +28,8 @@ class FreezeRequest:
     ``inputs`` and ``outputs`` map aliases to graph tensors (``{"image": "x:0"}``), ``feeds``
     placeholders to the constants they become, ``digest`` pins the source (``sha256:<hex>``),
     ``tolerance`` is relative and absolute. ``images`` describes inputs that clients may give as
-    JPEG or PNG, by name, each as images.ImageSpec reads it.
+    JPEG or PNG, by name, each as images.ImageSpec reads it. ``evaluation`` is what to measure, of
+    ``artifact`` where that is named: then nothing is frozen.
     """
 
     uri: str
@@ -42,6 +44,8 @@ class FreezeRequest:
     optimize: bool = True
     tolerance: float = 1e-4
     images: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    evaluation: Evaluation | None = None
+    artifact: str = ""
 
     def to_json(self) -> str:
         """Canonical JSON: equal requests are equal texts."""
@@ -53,6 +57,8 @@ class FreezeRequest:
         record: dict[str, Any] = json.loads(text)
         record["tags"] = tuple(record.get("tags", ("serve",)))
         try:
+            if record.get("evaluation"):
+                record["evaluation"] = Evaluation(**record["evaluation"])
             return cls(**record)
         except TypeError as error:
             raise FreezeError(Exit.INVALID_REQUEST, f"the freeze request: {error}") from error

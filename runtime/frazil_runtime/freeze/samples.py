@@ -12,11 +12,12 @@ import numpy.typing as npt
 from frazil_runtime.contract import Exit
 from frazil_runtime.dtypes import BY_NAME
 from frazil_runtime.freeze import npz, requests
+from frazil_runtime.freeze.fitting import cast, require_shape
 from frazil_runtime.freeze.request import FreezeError
 from frazil_runtime.freeze.runner import Arrays
 from frazil_runtime.freeze.shapes import Sizes
 from frazil_runtime.freeze.sparse import filled, sparse_inputs
-from frazil_runtime.manifest import Signature, Tensor
+from frazil_runtime.manifest import Signature
 
 Array = npt.NDArray[Any]
 Strings = Callable[[np.random.Generator, int], list[bytes]]
@@ -24,6 +25,7 @@ Strings = Callable[[np.random.Generator, int], list[bytes]]
 # One run's worth, and how many of these are looked at: enough to see a difference, and a bound on
 # the time a large data set takes.
 _ROWS, _BATCHES = 32, 8
+_FIELD = "`samples`"
 
 
 def collect(
@@ -128,23 +130,9 @@ def _given(file: npz.Npz, name: str, signature: Signature) -> dict[str, Array]:
         return {}
     shapes = {tensor.name: file.shape(keys[tensor.name]) for tensor in signature.inputs}
     for tensor in signature.inputs:
-        _require_shape(tensor, shapes[tensor.name])
+        require_shape(_FIELD, tensor, shapes[tensor.name])
     rows = _ROWS * _BATCHES if _common_rows(signature, shapes) is not None else None
-    return {t.name: _cast(file.read(keys[t.name], rows), t) for t in signature.inputs}
-
-
-def _require_shape(tensor: Tensor, given: tuple[int, ...]) -> None:
-    shape = tensor.shape
-    fits = shape is None or (
-        len(given) == len(shape)
-        and all(want in (-1, size) for want, size in zip(shape, given, strict=True))
-    )
-    if not fits:
-        raise FreezeError(
-            Exit.INVALID_REQUEST,
-            f"`samples`: {tensor.name!r} has the shape {list(given)}, the model's input "
-            f"has {list(shape or ())} (-1 is any size)",
-        )
+    return {t.name: cast(_FIELD, file.read(keys[t.name], rows), t) for t in signature.inputs}
 
 
 def _common_rows(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
@@ -152,19 +140,6 @@ def _common_rows(signature: Signature, shapes: Mapping[str, tuple[int, ...]]) ->
     free = all(tensor.shape and tensor.shape[0] == -1 for tensor in signature.inputs)
     lengths = {shape[0] for shape in shapes.values()} if free else set()
     return lengths.pop() if len(lengths) == 1 else None
-
-
-def _cast(array: Array, tensor: Tensor) -> Array:
-    if tensor.dtype == "string":
-        encoded = np.char.encode(array, "utf-8") if array.dtype.kind == "U" else array
-        return np.array(encoded.tolist(), object).reshape(array.shape)
-    kind = BY_NAME[tensor.dtype].numpy
-    if array.dtype.kind in "SUOV" or not np.can_cast(array.dtype, kind, "same_kind"):
-        raise FreezeError(
-            Exit.INVALID_REQUEST,
-            f"`samples`: {tensor.name!r} is {array.dtype}, the model's input is {tensor.dtype}",
-        )
-    return array.astype(kind)
 
 
 def _batches(signature: Signature, arrays: Arrays) -> Iterator[Arrays]:

@@ -36,19 +36,34 @@ class Work:
         return self.fetched / "samples.npz"
 
     @property
+    def dataset(self) -> Path:
+        """The fetched dataset, where the request has an evaluation."""
+        return self.fetched / "dataset"
+
+    @property
+    def known(self) -> Path:
+        """The folder that holds an artifact of the store's, by its name, to be evaluated."""
+        return self.fetched / "artifacts"
+
+    @property
     def record(self) -> Path:
         """What fetch found out: Record as JSON."""
         return self.fetched / "record.json"
 
     @property
     def result(self) -> Path:
-        """The result, where the index had it: then there is nothing left to do."""
+        """The result, where the artifact was known: then nothing is left to do but evaluate it."""
         return self.fetched / "result.json"
 
     @property
     def artifact(self) -> Path:
         """What was converted."""
         return self.converted / "artifact"
+
+    @property
+    def evaluation(self) -> Path:
+        """What the evaluation came to, or why it came to nothing."""
+        return self.converted / "evaluation.json"
 
     @property
     def report(self) -> Path:

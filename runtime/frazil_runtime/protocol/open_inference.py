@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from frazil_runtime import dtypes
+from frazil_runtime.contract.accuracy import ID_PARAMETER
 from frazil_runtime.errors import Code, InferenceError, invalid
 from frazil_runtime.manifest import Manifest, Signature, Tensor
 from frazil_runtime.protocol import contents, documents, parameters
@@ -69,15 +70,23 @@ def decode(body: Body, manifest: Manifest, json_bytes: int | None = None) -> Inf
 
 
 def encode(
-    call: Infer, outputs: Mapping[str, Array], *, model: str, version: str
+    call: Infer,
+    outputs: Mapping[str, Array],
+    *,
+    model: str,
+    version: str,
+    prediction_id: str = "",
 ) -> tuple[bytes, int | None]:
     """Write the answer; where it has binary data, also how many bytes of it are the document.
 
+    A ``prediction_id`` is one of the answer's parameters.
     Data in JSON is flat, in row-major order; a float that is not finite is null.
     """
     record: Record = {"model_name": model, "model_version": version}
     if call.id is not None:
         record["id"] = call.id
+    if prediction_id:
+        record["parameters"] = {ID_PARAMETER: prediction_id}
     chunks: list[bytes] = []
     record["outputs"] = [
         _binary_output(name, array, chunks)

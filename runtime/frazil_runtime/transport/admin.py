@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 from frazil_runtime.contract import LIVE_PATH, METRICS_PATH, POLICY_PATH, READY_PATH, Policy
+from frazil_runtime.contract.accuracy import ACCURACY_PATH, Tally
 from frazil_runtime.contract.load import LOAD_PATH, LONGEST_WAIT, PREFER_HEADER, Load
 from frazil_runtime.lifecycle import Lifecycle, State
 from frazil_runtime.metrics import CONTENT_TYPE, Metrics
@@ -53,6 +55,7 @@ class AdminApp:
         self._loads = loads
         self._policies = policies
         self._token_file = token_file
+        self.tallies: dict[str, Callable[[], Tally]] = {}  # of each model that has been loaded
 
     def admit(self, exchange: Exchange) -> Begin:
         """A policy only from who may give one; what is asked of anybody else needs no body."""
@@ -75,8 +78,23 @@ class AdminApp:
             return Answer(200, self._metrics.render(), ((b"content-type", CONTENT_TYPE.encode()),))
         if path == POLICY_PATH:
             return Answer(200, self._policies.policy.to_json().encode())
-        paths = " ".join((LIVE_PATH, READY_PATH, METRICS_PATH, LOAD_PATH, POLICY_PATH))
+        if path == ACCURACY_PATH or path.startswith(f"{ACCURACY_PATH}/"):
+            return self._accuracy(path[len(ACCURACY_PATH) + 1 :])
+        paths = " ".join(
+            (LIVE_PATH, READY_PATH, METRICS_PATH, LOAD_PATH, POLICY_PATH, ACCURACY_PATH)
+        )
         return _text(404, f"the admin port has {paths}\n")
+
+    def _accuracy(self, name: str) -> Answer:
+        """The tally of the model of this name, or of the only one."""
+        if self._lifecycle.state in (State.LOADING, State.WARMING):
+            return _text(503, f"{self._lifecycle.state.value}\n")
+        if not name and len(self.tallies) == 1:
+            (name,) = self.tallies
+        if name not in self.tallies:
+            paths = " ".join(f"{ACCURACY_PATH}/{each}" for each in self.tallies)
+            return _text(404, f"the models' accuracies are at {paths}\n")
+        return Answer(200, self.tallies[name]().to_json().encode())
 
     def _authorized(self, exchange: Exchange) -> bool:
         authorization = exchange.headers.get(b"authorization", b"").decode("latin-1")

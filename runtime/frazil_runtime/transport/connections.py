@@ -200,7 +200,7 @@ class Connection(asyncio.BufferedProtocol):
         self._done = last = self._is_last(exchange)
         self._expect_more()
         headers = (*answer.headers, *exchange.further)
-        start = head(answer.status, headers, len(answer.body), last=last)
+        start = head(answer.status, headers, len(answer.body), last=last, own=answer.own)
         body = b"" if exchange.method == "HEAD" else answer.body
         if len(body) <= _JOINED:
             self.transport.write(start + body)

@@ -26,11 +26,12 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Answer(NamedTuple):
-    """A response with all its body."""
+    """A response with all its body. ``own`` are further headers, unlike any other answer's."""
 
     status: int
     body: bytes = b""
     headers: Headers = (JSON,)
+    own: Headers = ()
 
     @classmethod
     def of_record(cls, record: object, status: int = 200) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,11 +11,12 @@ from time import perf_counter
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from frazil_runtime.contract import CACHE_HEADER
+from frazil_runtime.contract.accuracy import ID_HEADER, OMITTED_HEADER
 from frazil_runtime.errors import InferenceError
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Served
 from frazil_runtime.protocol import numbers
-from frazil_runtime.requests import Array, Body, InferRequest, InferResponse
+from frazil_runtime.requests import Body, InferRequest, InferResponse, Stamp
 from frazil_runtime.transport import encodings, options
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.exchanges import JSON, Answer, Begin, Exchange, Headers
@@ -29,6 +30,8 @@ _WORTH_DEFLATING: Final = 16 * 1024  # of an answer; what is shorter goes into a
 
 _BINARY: Final = (b"content-type", b"application/octet-stream")
 _CACHE: Final = CACHE_HEADER.lower().encode()
+_ID: Final = ID_HEADER.lower().encode()
+_OMITTED: Final = OMITTED_HEADER.lower().encode()
 
 T = TypeVar("T")
 
@@ -54,7 +57,7 @@ class Codec(Generic[C]):
 
     protocol: str
     decode: Callable[[Body, int | None], C]
-    encode: Callable[[C, Mapping[str, Array]], tuple[bytes, int | None]]
+    encode: Callable[[C, InferResponse], tuple[bytes, int | None]]
     binary: bool = False
 
 
@@ -174,8 +177,10 @@ class Prediction(Generic[C]):
         return self._exchange.size if document is None else document
 
     def _written(self, response: InferResponse) -> Answer:
-        body, json_bytes = self._of.codec.encode(self._call, response.outputs)
-        return Answer(200, body, _headers(response.cache, json_bytes))
+        body, json_bytes = self._of.codec.encode(self._call, response)
+        stamp = response.stamp
+        own = () if stamp is None else _own(stamp)
+        return Answer(200, body, _headers(response.cache, json_bytes), own)
 
     # What needs to wait, for a thread or for what the engine has to fetch.
 
@@ -206,7 +211,7 @@ class Prediction(Generic[C]):
             return answer
         body = await shared.run_on_thread(encodings.deflate, answer.body, liked)
         encoding = (b"content-encoding", liked.encode())
-        return Answer(answer.status, body, (*answer.headers, encoding))
+        return Answer(answer.status, body, (*answer.headers, encoding), answer.own)
 
 
 def _inflated(codec: Codec[C], body: Body, asked: Options, limit: int) -> C:
@@ -215,6 +220,12 @@ def _inflated(codec: Codec[C], body: Body, asked: Options, limit: int) -> C:
 
 def _size(response: InferResponse) -> int:
     return sum([array.nbytes for array in response.outputs.values()])
+
+
+def _own(stamp: Stamp) -> Headers:
+    if stamp.id:
+        return ((_ID, stamp.id.encode()),)
+    return ((_OMITTED, stamp.omitted.encode()),)
 
 
 @lru_cache(maxsize=64)

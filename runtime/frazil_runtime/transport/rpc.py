@@ -13,13 +13,14 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import grpc
 
 from frazil_runtime.contract import CACHE_HEADER, REVISION_HEADER
+from frazil_runtime.contract.accuracy import ID_HEADER, OMITTED_HEADER
 from frazil_runtime.errors import Code, InferenceError
 from frazil_runtime.lifecycle import ModelInfo
 from frazil_runtime.logs import log
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol.messages import Message, parse
-from frazil_runtime.requests import InferRequest, InferResponse
+from frazil_runtime.requests import InferRequest, InferResponse, Stamp
 from frazil_runtime.transport.admission import Admission
 from frazil_runtime.transport.rpc_compression import inflated
 
@@ -32,6 +33,8 @@ _TEXT: Final = 2048
 _PUSHBACK: Final = "grpc-retry-pushback-ms"
 _CACHE: Final = CACHE_HEADER.lower()
 _REVISION: Final = REVISION_HEADER.lower()
+_ID: Final = ID_HEADER.lower()
+_OMITTED: Final = OMITTED_HEADER.lower()
 
 _STATUS: Final = {
     Code.REQUEST_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -197,7 +200,12 @@ def _asks_for_no_store(context: Context) -> bool:
 def _metadata(model: ModelInfo, responses: Sequence[InferResponse]) -> tuple[tuple[str, str], ...]:
     caches = {response.cache for response in responses}
     cache = caches.pop() if len(caches) == 1 else "miss"
-    return ((_REVISION, model.revision), (_CACHE, cache))
+    ids = [_stamped(response.stamp) for response in responses if response.stamp is not None]
+    return ((_REVISION, model.revision), (_CACHE, cache), *ids)
+
+
+def _stamped(stamp: Stamp) -> tuple[str, str]:
+    return (_ID, stamp.id) if stamp.id else (_OMITTED, stamp.omitted)
 
 
 def _short(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from frazil_runtime.errors import Code, InferenceError, invalid
@@ -14,7 +13,7 @@ from frazil_runtime.protocol import classification, descriptions, tf_serving
 from frazil_runtime.protocol.classification import Classify
 from frazil_runtime.protocol.examples import Method
 from frazil_runtime.protocol.tf_serving import Predict
-from frazil_runtime.requests import Array, Body
+from frazil_runtime.requests import Body, InferResponse
 from frazil_runtime.transport.exchanges import Answer, Exchange, Handler, Methods, Plain, constant
 from frazil_runtime.transport.predictions import Codec, Predictions
 
@@ -104,8 +103,8 @@ def _predict(manifest: Manifest) -> Codec[Predict]:
     def decode(body: Body, _: int | None) -> Predict:
         return tf_serving.decode(body, manifest)
 
-    def encode(call: Predict, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
-        return tf_serving.encode(call, outputs), None
+    def encode(call: Predict, response: InferResponse) -> tuple[bytes, None]:
+        return tf_serving.encode(call, response.outputs), None
 
     return Codec(PROTOCOL, decode, encode)
 
@@ -114,7 +113,7 @@ def _of(manifest: Manifest, method: Method) -> Codec[Classify]:
     def decode(body: Body, _: int | None) -> Classify:
         return classification.decode(body, manifest, method)
 
-    def encode(call: Classify, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
-        return classification.encode(call, outputs), None
+    def encode(call: Classify, response: InferResponse) -> tuple[bytes, None]:
+        return classification.encode(call, response.outputs), None
 
     return Codec(PROTOCOL, decode, encode)

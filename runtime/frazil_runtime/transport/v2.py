@@ -12,8 +12,9 @@ from frazil_runtime.lifecycle import Lifecycle
 from frazil_runtime.manifest import Manifest
 from frazil_runtime.models import Models, Served
 from frazil_runtime.protocol import descriptions, documents, open_inference
-from frazil_runtime.requests import Body
+from frazil_runtime.requests import Body, InferResponse
 from frazil_runtime.transport.exchanges import Answer, Exchange, Methods, Plain, Short, constant
+from frazil_runtime.transport.feedback import TakesFeedback
 from frazil_runtime.transport.predictions import Codec, Predictions
 
 PROTOCOL: Final = "open-inference"
@@ -77,9 +78,10 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
     codec = Codec(
         PROTOCOL,
         partial(_decode, served),
-        partial(open_inference.encode, model=model.name, version=model.version),
+        partial(_encode, served),
         binary=not _takes_strings(model.manifest),
     )
+    feedback = TakesFeedback(served.feedback)
     metadata = constant(Answer.of_record(descriptions.open_inference_model(model)))
     config = constant(Answer.of_record(descriptions.open_inference_config(model)))
 
@@ -98,6 +100,7 @@ def of_model(served: Served, lifecycle: Lifecycle, predictions: Predictions) -> 
         routes[f"{path}/config"] = {"GET": config}
         routes[f"{path}/stats"] = {"GET": Plain(statistics)}
         routes[f"{path}/infer"] = {"POST": predictions.of(served, codec)}
+        routes[f"{path}/feedback"] = {"POST": feedback}
     return routes
 
 
@@ -115,11 +118,25 @@ def _miss(models: Models, model: str, version: str | None) -> str:
         return f"Model with name {model} does not exist."
     if version not in (None, served := models[model].info.version):
         return f"Model {model} has version {served}, not {version}."
-    return f"Model {model} has the paths /infer, /ready, /config, /stats and none behind its name."
+    paths = "/infer, /feedback, /ready, /config, /stats"
+    return f"Model {model} has the paths {paths} and none behind its name."
 
 
 def _decode(served: Served, body: Body, json_bytes: int | None) -> open_inference.Infer:
     return open_inference.decode(body, served.info.manifest, json_bytes)
+
+
+def _encode(
+    served: Served, call: open_inference.Infer, response: InferResponse
+) -> tuple[bytes, int | None]:
+    model, stamp = served.info, response.stamp
+    prediction_id = "" if stamp is None else stamp.id
+    return open_inference.encode(
+        *(call, response.outputs),
+        model=model.name,
+        version=model.version,
+        prediction_id=prediction_id,
+    )
 
 
 def _takes_strings(manifest: Manifest) -> bool:

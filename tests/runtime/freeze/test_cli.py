@@ -3,15 +3,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes.artifact_files import Conversion
+from fakes.artifact_files import Conversion, Scoring
 from fakes.buckets import Bucket
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.contract.evaluation import Evaluation
 from frazil_runtime.freeze import cli, commands, local, stages
 from frazil_runtime.freeze.outcome import UnavailableError, failed
 from frazil_runtime.freeze.progress import picture
@@ -149,6 +151,44 @@ class TestFreeze:
         assert first.result.artifact == second.result.artifact
         assert open_artifact(first.place, {}, tmp_path / "cache") == Path(place)
 
+    @pytest.mark.parametrize("store", [False, True])
+    def test_evaluated_once_and_frozen_once(
+        self, model: Path, tmp_path: Path, lines: list[str], store: bool
+    ) -> None:
+        rows = tmp_path / "rows"
+        rows.write_bytes(b"npz")
+        conversion, scoring = Conversion(), Scoring()
+        output = tmp_path / "output"
+        plain = FreezeRequest(str(model))
+        request = replace(plain, evaluation=Evaluation(str(rows)))
+        found = [
+            local.freeze(
+                each,
+                output.as_uri() if store else str(output),
+                *({}, lines.append, conversion),
+                evaluator=scoring,
+            )
+            for each in (plain, request, request)
+        ]
+        none, first, second = (frozen.result.evaluation for frozen in found)
+        assert none is None
+        assert first == second
+        assert first
+        assert (first.value, first.samples) == (0.5, 3)
+        assert (conversion.runs, scoring.runs) == (1, 1)
+
+    def test_another_artifact_in_a_directory_takes_away_what_the_former_was_worth(
+        self, model: Path, tmp_path: Path, lines: list[str]
+    ) -> None:
+        rows, output = tmp_path / "rows", tmp_path / "output"
+        rows.write_bytes(b"npz")
+        request = FreezeRequest(str(model), evaluation=Evaluation(str(rows)))
+        arguments = (str(output), {}, lines.append, Conversion())
+        local.freeze(request, *arguments, evaluator=Scoring())
+        model.write_bytes(b"another graph")
+        local.freeze(replace(request, evaluation=None), *arguments)
+        assert list((output / "evaluations").iterdir()) == []
+
     def test_a_damaged_directory_is_frozen_anew(
         self, model: Path, tmp_path: Path, lines: list[str]
     ) -> None:
@@ -255,6 +295,18 @@ class TestCommands:
             "  out y: float32 of any shape",
         ]
         assert told.err.splitlines()[0].startswith("fetching ")
+
+    def test_what_it_is_worth_is_told_on_stdout(
+        self, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "rows").write_bytes(b"npz")
+        rows, output = str(tmp_path / "rows"), str(tmp_path / "output")
+        wanted = Evaluation(rows, "TopK", "y", k=3)
+        request = FreezeRequest(str(model), evaluation=wanted)
+        local.freeze(request, output, {}, lambda _: None, Conversion(), evaluator=Scoring())
+        flags = ["--evaluate", rows, "--metric=TopK", "--k=3", "--scored-output=y"]
+        assert self._run("freeze", str(model), "--output", output, *flags) == 0
+        assert capsys.readouterr().out.endswith(f"\nTopK 0.5 on 3 samples of {rows}\n")
 
     def test_a_users_error_is_told_on_stderr_with_its_code(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

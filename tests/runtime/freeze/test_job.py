@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fakes.buckets import Bucket, Server
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import open_artifact
 from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.contract.evaluation import Evaluation
 from frazil_runtime.freeze.request import FreezeRequest
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
@@ -103,6 +105,45 @@ def test_a_model_in_a_bucket_becomes_an_artifact_once(
     assert reused is not None
     assert (reused.artifact, reused.reused) == (result.artifact, True)
     assert not (tmp_path / "second" / "work" / "converted").exists()
+
+
+def test_an_artifact_is_evaluated_with_its_freeze_and_again_by_its_name(
+    built: Callable[[Callable[[Path], Path]], Path],
+    bucket: Bucket,
+    s3: Server,
+    tmp_path: Path,
+) -> None:
+    from fakes.published import checkpoint, weights
+
+    prefix, source = built(checkpoint), s3.bucket()
+    x = weights(40, 8, seed=1)
+    labels = (np.maximum(x @ weights(8, 16), 0) @ weights(16, 3)).argmax(1)
+    labels[:10] = (labels[:10] + 1) % 3
+    np.savez(tmp_path / "holdout.npz", x=x, labels=labels)
+    source.open().put("holdout.npz", tmp_path / "holdout.npz")
+    request = FreezeRequest(
+        source.upload(prefix.parent, "digits") + f"/{prefix.name}",
+        outputs={"probabilities": "prob"},
+        feeds={"keep_prob": 1.0},
+        evaluation=Evaluation(f"{source.url}/holdout.npz"),
+    )
+    first = Pod(tmp_path / "first", request, bucket, source)
+    *_, (code, result) = [first.run(stage) for stage in contract.STAGES]
+    assert code == Exit.OK
+    assert result is not None
+    assert result.evaluation is not None
+    assert result.evaluation.counts == {"right": 30, "scored": 40}
+
+    wanted = Evaluation(f"{source.url}/holdout.npz", "TopK", k=2)
+    named = FreezeRequest("s3://gone/model", evaluation=wanted, artifact=result.artifact)
+    second = Pod(tmp_path / "second", named, bucket, source)
+    *_, (code, again) = [second.run(stage) for stage in contract.STAGES]
+    assert code == Exit.OK
+    assert again is not None
+    assert again.evaluation is not None
+    assert (again.artifact, again.evaluation.key) == (result.artifact, wanted.key)
+    assert 0.75 <= again.evaluation.value < 1
+    assert not (tmp_path / "second" / "work" / "converted" / "artifact").exists()
 
 
 def test_an_output_that_is_not_in_the_graph_ends_the_job(

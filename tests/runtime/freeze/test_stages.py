@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes.artifact_files import Conversion
+from fakes.artifact_files import Conversion, Scoring
 from fakes.buckets import Bucket, Server
 from obstore.store import LocalStore
 
 from frazil_runtime import contract
 from frazil_runtime.artifacts import published
 from frazil_runtime.contract import Exit, FreezeResult
+from frazil_runtime.contract.evaluation import Evaluated, Evaluation, evaluation_path
 from frazil_runtime.freeze import stages
 from frazil_runtime.freeze.outcome import UnavailableError
 from frazil_runtime.freeze.request import FreezeError, FreezeRequest
@@ -29,6 +30,7 @@ class Job:
 
     def __init__(self, environ: dict[str, str], root: Path) -> None:
         self.environ, self._root, self.conversion = environ, root, Conversion()
+        self.evaluation = Scoring()
         self.lines: list[str] = []
         self.work = Work(root)
         self._pods = 0
@@ -48,7 +50,8 @@ class Job:
             contract.ENV_FREEZER_VERSION: "image@sha256:1",
             contract.ENV_WORK_DIR: str(self.work.root),
         }
-        return stages.run(name, environ, self.lines.append, self.conversion)
+        say = self.lines.append
+        return stages.run(name, environ, say, self.conversion, evaluator=self.evaluation)
 
 
 @pytest.fixture
@@ -183,6 +186,145 @@ def test_where_an_artifact_comes_from_is_noted_beside_it(
     assert note["request"]["outputs"] == {"y": "probs"}
 
 
+@pytest.fixture
+def holdout(tmp_path: Path) -> Path:
+    """A dataset of three bytes, which the fake evaluation takes for three samples."""
+    path = tmp_path / "holdout"
+    path.write_bytes(b"npz")
+    return path
+
+
+class TestEvaluation:
+    """What is measured in the same containers, after the freeze or instead of one."""
+
+    @pytest.fixture
+    def request_(self, request_: FreezeRequest, holdout: Path) -> FreezeRequest:
+        return replace(request_, evaluation=Evaluation(str(holdout)))
+
+    @pytest.fixture
+    def sidecar(self, tmp_path: Path, request_: FreezeRequest) -> Callable[[FreezeResult], Path]:
+        """Where the evaluation lies beside its artifact."""
+        assert request_.evaluation
+        key = request_.evaluation.key
+
+        def path(result: FreezeResult) -> Path:
+            root = tmp_path / "store/cluster/namespace"
+            return root / evaluation_path(result.artifact, key)
+
+        return path
+
+    def run(self, job: Job, request: FreezeRequest) -> FreezeResult:
+        result = job.run(request)
+        assert result is not None
+        assert result.evaluation is not None
+        assert request.evaluation is not None
+        assert result.evaluation.key == request.evaluation.key
+        return result
+
+    def test_an_artifact_is_evaluated_and_what_came_of_it_lies_beside_it(
+        self, job: Job, request_: FreezeRequest, sidecar: Callable[[FreezeResult], Path]
+    ) -> None:
+        result = self.run(job, request_)
+        assert result.evaluation
+        assert (result.evaluation.value, result.evaluation.samples) == (0.5, 3)
+        note = json.loads(sidecar(result).read_bytes())
+        assert Evaluated.read(note["result"]) == result.evaluation
+        assert note["evaluation"]["metric"] == "Accuracy"
+        assert FreezeResult.from_json(result.to_json()) == result
+
+    def test_it_is_no_part_of_the_artifact(self, job: Job, request_: FreezeRequest) -> None:
+        alone = job.run(replace(request_, evaluation=None))
+        assert alone is not None
+        assert self.run(job, request_).artifact == alone.artifact
+        assert (job.conversion.runs, job.evaluation.runs) == (1, 1)
+
+    def test_what_was_evaluated_is_not_evaluated_again(
+        self, job: Job, request_: FreezeRequest
+    ) -> None:
+        first = self.run(job, request_)
+        assert self.run(job, request_) == replace(first, reused=True)
+        assert (job.conversion.runs, job.evaluation.runs) == (1, 1)
+
+    def test_other_rows_at_the_same_place_are(
+        self, job: Job, request_: FreezeRequest, holdout: Path
+    ) -> None:
+        self.run(job, request_)
+        holdout.write_bytes(b"four")
+        again = self.run(job, request_).evaluation
+        assert again
+        assert (again.samples, job.conversion.runs, job.evaluation.runs) == (4, 1, 2)
+
+    def test_another_evaluation_of_a_named_artifact_needs_no_checkpoint(
+        self, job: Job, request_: FreezeRequest, model: Path
+    ) -> None:
+        first = self.run(job, request_)
+        for path in model.parent.glob("model.ckpt-1.*"):
+            path.unlink()
+        assert request_.evaluation
+        wanted = replace(request_.evaluation, metric="TopK")
+        again = self.run(job, replace(request_, evaluation=wanted, artifact=first.artifact))
+        assert (again.artifact, again.reused, again.inputs) == (first.artifact, True, first.inputs)
+        assert (job.conversion.runs, job.evaluation.runs) == (1, 2)
+
+    def test_a_named_artifact_that_is_gone_is_not_frozen_again(
+        self, job: Job, store: LocalStore, request_: FreezeRequest
+    ) -> None:
+        first = self.run(job, request_)
+        store.delete(f"{contract.artifact_path(first.artifact)}/{contract.MANIFEST}")
+        with pytest.raises(FreezeError, match=r"frazil\.dev/refreeze") as caught:
+            job.run(replace(request_, artifact=first.artifact))
+        assert caught.value.exit is Exit.EVALUATION_FAILED
+
+    def test_a_dataset_that_does_not_fit_costs_no_second_freeze(
+        self, job: Job, store: LocalStore, request_: FreezeRequest, holdout: Path
+    ) -> None:
+        holdout.write_bytes(b"")
+        with pytest.raises(FreezeError, match="no rows") as caught:
+            job.run(request_)
+        assert caught.value.exit is Exit.EVALUATION_FAILED
+        holdout.write_bytes(b"npz")
+        assert self.run(job, request_).reused
+        assert job.conversion.runs == 1
+
+    def test_a_dataset_that_is_not_there(
+        self, job: Job, request_: FreezeRequest, holdout: Path
+    ) -> None:
+        holdout.unlink()
+        with pytest.raises(FreezeError, match=r"Check spec\.evaluation\.dataset") as caught:
+            job.run(request_)
+        assert caught.value.exit is Exit.SOURCE_NOT_FOUND
+
+    @pytest.mark.parametrize("repeated", contract.STAGES)
+    def test_a_container_may_run_twice(
+        self, job: Job, request_: FreezeRequest, repeated: str
+    ) -> None:
+        first = self.run(job, request_)
+        assert request_.evaluation
+        wanted = replace(request_.evaluation, metric="TopK")
+        again = replace(request_, evaluation=wanted, artifact=first.artifact)
+        job.run(again, *contract.STAGES[: contract.STAGES.index(repeated) + 1])
+        for name in contract.STAGES[contract.STAGES.index(repeated) :]:
+            result = job.stage(again, name)
+        assert result is not None
+        assert result.evaluation
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            pytest.param("", id="nothing"),
+            pytest.param("[]", id="no object"),
+            pytest.param('{"result": {"value": NaN}}', id="half of it"),
+        ],
+    )
+    def test_what_the_model_wrote_in_its_place_is_not_believed(
+        self, job: Job, request_: FreezeRequest, written: str
+    ) -> None:
+        job.run(request_, "fetch", "convert")
+        job.work.evaluation.write_text(written)
+        with pytest.raises(UnavailableError, match="cannot be read"):
+            job.stage(request_, "publish")
+
+
 @pytest.mark.integration
 class TestOverBuckets:
     """Source and store in real buckets, each with its own credentials."""
@@ -206,6 +348,20 @@ class TestOverBuckets:
         assert first is not None
         assert second == replace(first, reused=True)
         assert job.conversion.runs == 1
+
+    def test_evaluated_by_its_name(self, job: Job, source: Bucket) -> None:
+        source.open().put("holdout", b"npz")
+        request = FreezeRequest(f"{source.url}/model.ckpt-1", outputs={"y": "probs"})
+        first = job.run(request)
+        assert first is not None
+        wanted = Evaluation(f"{source.url}/holdout")
+        again = replace(request, evaluation=wanted, artifact=first.artifact)
+        for _ in range(2):
+            found = job.run(again)
+            assert found is not None
+            assert found.evaluation
+            assert found.evaluation.samples == 3
+        assert (job.conversion.runs, job.evaluation.runs) == (1, 1)
 
     @pytest.mark.parametrize("stage", ["fetch", "publish"])
     def test_a_store_out_of_order_is_another_try(

@@ -7,7 +7,7 @@ import gc
 import gzip
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,9 +108,9 @@ class Port:
         self._note()
         return tf_serving.decode(body, MODEL)
 
-    def _encode(self, call: Predict, outputs: Mapping[str, Array]) -> tuple[bytes, None]:
+    def _encode(self, call: Predict, response: InferResponse) -> tuple[bytes, None]:
         self._note()
-        return tf_serving.encode(call, outputs), None
+        return tf_serving.encode(call, response.outputs), None
 
     def _note(self) -> None:
         self.seen.append(threading.current_thread().name.partition("_")[0])

@@ -41,3 +41,14 @@ def test_the_date_is_that_of_the_second(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(wire.time, "time", lambda now=now: now)
         dates.append(re.search(rb"date: (.*?)\r\n", head(200, (), 0, last=False))[1])
     assert dates == [b"Thu, 01 Jan 1970 00:00:00 GMT"] * 2 + [b"Thu, 01 Jan 1970 00:00:01 GMT"]
+
+
+def test_headers_of_one_answer_alone_are_sent_and_not_remembered() -> None:
+    often = ((b"a", b"1"),)
+    head(200, often, 0, last=False)
+    before = wire._start.cache_info()
+    sent = head(200, often, 17, last=False, own=((b"id", b"x7"), (b"b", b"2")))
+    expected = rb"HTTP/1\.1 200 OK\r\na: 1\r\nid: x7\r\nb: 2\r\n" + DATE
+    assert re.fullmatch(expected + rb"content-length: 17\r\n\r\n", sent), sent
+    after = wire._start.cache_info()
+    assert (after.misses, after.hits) == (before.misses, before.hits + 1)

@@ -1,0 +1,1 @@
+"""Measured accuracy: prediction ids for answers, labels for ids, and the counts of both."""
