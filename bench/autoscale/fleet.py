@@ -32,11 +32,11 @@ TERMS: Final = Terms()
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What can be measured of one pod. The last three only grow: seconds since it began.
+    """What can be measured of one pod. What follows ``left`` only grows, since it began.
 
     ``ongoing`` requests wait or are run, ``left`` seconds of session time they take yet. ``worked``
     is session time, ``occupied`` the time that all requests have been in the pod, ``asked`` the
-    cost of all that came, the refused ones included.
+    cost of all that came, the refused ones included, ``asked_squares`` the sum of their squares.
     """
 
     name: int
@@ -46,6 +46,7 @@ class Seen:
     worked: float = 0.0
     occupied: float = 0.0
     asked: float = 0.0
+    asked_squares: float = 0.0
 
 
 class Policy(Protocol):
@@ -79,7 +80,7 @@ class Pod:
     def __init__(self, name: int, ordered: float, ready: float) -> None:
         self.name, self.ordered, self.ready = name, ordered, ready
         self.free = ready  # when all is done
-        self.asked = 0.0
+        self.asked = self.asked_squares = 0.0
         self.inside: deque[tuple[float, float]] = deque()  # requests: came, will be answered
         self._taken = 0.0
         self._occupied = 0.0  # by those who have left
@@ -98,9 +99,16 @@ class Pod:
             came, ended = inside.popleft()
             self._occupied += ended - came
         left = max(0.0, self.free - now) if inside else 0.0
-        occupied = self._occupied + sum([now - came for came, _ in inside])
-        ready, worked = self.ready <= now, self._taken - left
-        return Seen(self.name, ready, len(inside), left, worked, occupied, self.asked)
+        return Seen(
+            self.name,
+            ready=self.ready <= now,
+            ongoing=len(inside),
+            left=left,
+            worked=self._taken - left,
+            occupied=self._occupied + sum([now - came for came, _ in inside]),
+            asked=self.asked,
+            asked_squares=self.asked_squares,
+        )
 
 
 class Fleet:
@@ -128,6 +136,7 @@ class Fleet:
                 continue
             pod = ready[int(chances[number - 1] * len(ready))]
             pod.asked += cost
+            pod.asked_squares += cost * cost
             if pod.free - now > longest:
                 refused += 1
             elif pod.take(now, cost) - now > slo:

@@ -36,13 +36,14 @@ class Meter:
     one before lies in one bucket, whenever it came."""
 
     def __init__(self) -> None:
-        self._demand = Demand()
-        self._asked = 0.0
+        self._demand, self._squares = Demand(), Demand()
+        self._asked = self._asked_squares = 0.0
 
     def load(self, now: float, pod: Seen) -> Load:
         """What the pod would answer on its admin port."""
         self._demand.add(now - 1, pod.asked - self._asked)
-        self._asked = pod.asked
+        self._squares.add(now - 1, pod.asked_squares - self._asked_squares)
+        self._asked, self._asked_squares = pod.asked, pod.asked_squares
         queued = max(0, pod.ongoing - 1)
         return Load(
             queued=queued,
@@ -53,4 +54,5 @@ class Meter:
             demand_long=self._demand.rate(now, LONG_SECONDS),
             slots=1,
             capacity=_CAPACITY,
+            variance_short=self._squares.rate(now, SHORT_SECONDS) / SHORT_SECONDS,
         )

@@ -29,6 +29,8 @@ class LoadReader:
             capacity=dispatcher.pace.capacity,
             requests=sum(each.requests.count for each in done),
             hits=sum(each.hits.count for each in done),
+            # The variance of a sum of so many costs, where that many came by chance (Campbell).
+            variance_short=meter.squares.rate(now, SHORT_SECONDS) / SHORT_SECONDS,
         )
 
     async def soon(self, seconds: float) -> Load:

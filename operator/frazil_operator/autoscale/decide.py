@@ -23,6 +23,7 @@ from frazil_runtime.contract.load import Load
 BACKLOG_SECONDS: Final = 10.0  # in which what waits shall be worked off
 TOLERANCE: Final = 0.1  # of the size: so far beyond it the need may be, and nothing is changed
 CROWD: Final = 2.0  # times what all pods can do: then one look is enough
+SURE: Final = 4.0  # standard deviations above what came before: that is no chance any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Memory:
 class Figures:
     """The load of all pods together. ``capacity`` is one pod's; seconds are session seconds.
 
-    ``silent`` pods should have told their load, and have not.
+    ``variance`` is that of ``demand_short`` by chance, 0 where nobody knows. ``silent`` pods should have told their load, and have not.
     """
 
     pods: int = 0
@@ -67,6 +68,7 @@ class Figures:
     demand_long: float = 0.0
     saved: float = 0.0
     capacity: float = 1.0
+    variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def sum_up(rules: Rules, loads: Sequence[Load], silent: int = 0) -> Figures:
         demand_short=sum(load.demand_short for load in loads),
         demand_long=sum(load.demand_long for load in loads),
         saved=sum(load.saved_long for load in loads),
+        variance=sum(load.variance_short for load in loads),
         capacity=_median(load.capacity for load in loads) or _median(x.slots for x in loads) or 1.0,
     )
 
@@ -124,7 +127,7 @@ def decide(
     needs = _remembered(memory.needs, now, _called(need + figures.silent, size))
     recent = tuple(entry for entry in needs if now - entry[0] < rules.scale_in_seconds)
     if called > size:
-        sure = pressing(figures) > CROWD * size
+        sure = surges(figures) or pressing(figures) > CROWD * size
         pods = called if sure else max(size, min(called, memory.asked))
     else:
         pods = min(size, max(need for _, need in recent))
@@ -133,7 +136,20 @@ def decide(
 
 def needed(rules: Rules, figures: Figures) -> float:
     """How many pods the load calls for, not rounded."""
-    return max(figures.demand_long / (rules.utilization * figures.capacity), pressing(figures))
+    demand = figures.demand_short if surges(figures) else figures.demand_long
+    busy = max(demand / rules.utilization, demand + figures.backlog / BACKLOG_SECONDS)
+    return busy / figures.capacity
+
+
+def surges(figures: Figures) -> bool:
+    """Whether more has come of late than in the last minute, and chance does not explain it.
+
+    A confidence bound of the short window says so; where the variance is not known, twice as much.
+    """
+    if not figures.variance:
+        return figures.demand_short > CROWD * figures.demand_long
+    least = figures.demand_short - SURE * math.sqrt(figures.variance)
+    return least > figures.demand_long
 
 
 def pressing(figures: Figures) -> float:
