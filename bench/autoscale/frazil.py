@@ -23,6 +23,7 @@ class Frazil:
         self._meters: dict[int, Meter] = {}
 
     def __call__(self, now: float, size: int, pods: Sequence[Seen]) -> int:
+        """One look."""
         meters = self._meters
         self._meters = {pod.name: meters.get(pod.name) or Meter() for pod in pods if pod.ready}
         loads = [self._meters[pod.name].load(now, pod) for pod in pods if pod.ready]

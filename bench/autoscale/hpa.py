@@ -43,6 +43,7 @@ class Hpa:
         self._recommended: list[tuple[float, int]] = []
 
     def __call__(self, now: float, size: int, pods: Sequence[Seen]) -> int:
+        """One sync, where it is time for it."""
         if now % SYNC:
             return size
         totals = {pod.name: float(getattr(pod, self._attribute)) for pod in pods if pod.ready}

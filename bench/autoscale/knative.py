@@ -31,6 +31,7 @@ class Kpa:
         self._panic_pods = 0
 
     def __call__(self, now: float, size: int, pods: Sequence[Seen]) -> int:
+        """One tick, where it is time for it."""
         ready = [pod for pod in pods if pod.ready]
         before, self._occupied = self._occupied, {pod.name: pod.occupied for pod in ready}
         self._seconds.append(sum(pod.occupied - before.get(pod.name, 0.0) for pod in ready))

@@ -35,6 +35,7 @@ class RayServe:
         self._counter = 0  # of looks that called for more in a row; below zero, for fewer
 
     def __call__(self, now: float, size: int, pods: Sequence[Seen]) -> int:
+        """One round of the control loop."""
         self._measure([pod for pod in pods if pod.ready])
         if not now % INTERVAL:
             self._told = {name: sum(of) / len(of) for name, of in self._windows.items()}

@@ -15,6 +15,7 @@ LOAD = Load(
     capacity=1.25,
     requests=2**40,
     hits=7,
+    variance_short=0.04,
 )
 
 

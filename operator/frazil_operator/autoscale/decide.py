@@ -2,10 +2,12 @@
 
 The size follows demand, so that it stands still while the load does, and the queue corrects it::
 
-    need = max(demand(60 s) / (targetUtilization x capacity),
-               (demand(6 s) + backlog / 10 s) / capacity)      pods
+    need = max(demand / (targetUtilization x capacity),
+               (demand + backlog / 10 s) / capacity)      pods
 
-All in session seconds a second. ``backlog`` counts while the wait is over targetWaitSeconds.
+All in session seconds a second. ``demand`` is that of the last 60 s; that of the last 6 s where
+more has come in them than chance explains, for then the minute before tells nothing any more.
+``backlog`` counts while the wait is over targetWaitSeconds.
 Published autoscalers that this takes after, in parts: the dead band and the window of the largest
 recent need of Kubernetes' HorizontalPodAutoscaler, the long and the short window of Knative's KPA.
 """
@@ -55,7 +57,8 @@ class Memory:
 class Figures:
     """The load of all pods together. ``capacity`` is one pod's; seconds are session seconds.
 
-    ``variance`` is that of ``demand_short`` by chance, 0 where nobody knows. ``silent`` pods should have told their load, and have not.
+    ``silent`` pods should have told their load, and have not. ``variance`` is that of
+    ``demand_short`` by chance, 0 where nobody knows.
     """
 
     pods: int = 0
