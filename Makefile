@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock protos check test test-fast fuzz images install demo measure bench-engine down
+.PHONY: help setup lock protos check test test-fast fuzz images install demo measure bench-engine bench-autoscale down
 
 PYTHON ?= python3.11
 MINUTES ?= 10
@@ -79,6 +79,9 @@ bench-engine: setup ## The engine beside a bare server and the session alone; a 
 	$(BIN)/python -m bench.engine.miss
 	$(BIN)/python -m bench.engine.start
 	$(BIN)/python -m bench.engine.leak
+
+bench-autoscale: setup ## The autoscaler beside others' published rules, on a fleet in simulation
+	$(BIN)/python -m bench.autoscale
 
 down: ## Take the devcluster away
 	devcluster/devcluster down

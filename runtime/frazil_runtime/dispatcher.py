@@ -84,7 +84,7 @@ class Dispatcher:
         quick = job.cost.quick or (alone and job.cost.ends_within(LONE_SECONDS, job.rows))
         job.quick = quick and not job.hosted.manifest.loops
         self.in_flight += 1
-        self.meter.demand.add(job.arrived, job.cost.expected(job.rows))
+        self.meter.came(job.arrived, job.cost.expected(job.rows))
         if not (job.quick and self._needs_no_line(job)):
             self._line_up(job)
             self._schedule()
@@ -142,7 +142,7 @@ class Dispatcher:
         now = self._clock()
         refused = self.scheduler.would_refuse(now, size, ahead)
         if refused:
-            self.meter.demand.add(now, cost)
+            self.meter.came(now, cost)
         return refused
 
     def needs_no_run(self, kind: Kind, rows: int) -> None:

@@ -46,6 +46,8 @@ class LoadReader:
             requests_per_second=requests,
             hits_per_second=hits,
             latency_p99=latency,
+            # The variance of a sum of so many costs, where that many came by chance (Campbell).
+            variance_short=meter.squares.rate(now, SHORT_SECONDS) / SHORT_SECONDS,
         )
 
     async def soon(self, seconds: float) -> Load:

@@ -20,6 +20,7 @@ LOAD = Load(
     requests_per_second=12.5,
     hits_per_second=2.5,
     latency_p99=0.125,
+    variance_short=0.04,
 )
 
 

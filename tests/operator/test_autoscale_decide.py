@@ -42,7 +42,13 @@ NEEDS: dict[str, tuple[Figures, float]] = {
     "a steady load is to keep pods 70 % busy": (steady(1.4), 2.0),
     "pods that do half as much": (steady(1.4, capacity=0.5), 4.0),
     "pods that do more than their slots, by batches": (steady(5.6, capacity=4.0), 2.0),
-    "more has come of late than pods can do": (steady(1.4, demand_short=6.0), 6.0),
+    "more has come of late, and chance does not explain it": (
+        steady(1.4, demand_short=2.8, variance=0.1),
+        4.0,
+    ),
+    "more has come of late, by chance perhaps": (steady(1.4, demand_short=2.8, variance=0.2), 2.0),
+    "nobody knows what chance does: not quite twice as much": (steady(1.4, demand_short=2.8), 2.0),
+    "or more than that": (steady(1.4, demand_short=3.5), 5.0),
     "less has come of late": (steady(1.4, demand_short=0.0), 2.0),
     "what waits is to be worked off in ten seconds": (steady(1.4, backlog=50.0), 6.4),
 }
@@ -58,6 +64,10 @@ SUMS: dict[str, tuple[list[Load], Figures]] = {
     "all that is counted is added up": (
         [Load(queued=1, running=1, demand_short=0.5, demand_long=0.4, saved_long=0.1)] * 2,
         Figures(2, 0, 2, 2, 0.0, 0.0, 1.0, 0.8, 0.2, 1.0),
+    ),
+    "so is what chance does, each pod's by itself": (
+        [Load(variance_short=0.25), Load(variance_short=0.5)],
+        Figures(pods=2, variance=0.75),
     ),
     "what waits no longer than it may is no backlog": (
         [Load(queued=5, wait_seconds=0.5, queued_seconds=0.4)],
@@ -93,8 +103,18 @@ DECISIONS: dict[str, tuple[int, list[Figures], int]] = {
     "a larger one does, at the second look": (10, [steady(7.8)] * 2, 12),
     "but not at the first": (10, [steady(7.8)], 10),
     "nor for a moment's sake": (10, [steady(7.8), steady(7.0), steady(7.8)], 10),
-    "of two looks the smaller need counts": (2, [steady(0, demand_short=4.0), steady(2.1)], 3),
-    "a crowd is answered at the first look": (2, [steady(0, demand_short=4.1)], 5),
+    "of two looks the smaller need counts": (2, [steady(2.8), steady(2.1)], 3),
+    "a surge is answered at the first look": (
+        3,
+        [steady(2.0, demand_short=3.5, variance=0.1)],
+        5,
+    ),
+    "chance is not, and not at the tenth": (
+        3,
+        [steady(2.0, demand_short=3.5, variance=0.2)] * 9,
+        3,
+    ),
+    "a crowd is answered at the first look": (2, [steady(2.9, demand_short=4.1)], 5),
     "so is a long line": (2, [steady(0, demand_short=1.0, backlog=31.0)], 5),
     "nobody grows beyond the most": (2, [steady(100.0)], 20),
     "a load that is gone takes no pod away at once": (5, [steady(0.0)] * 299, 5),
@@ -139,7 +159,7 @@ RULED: dict[str, tuple[Rules, int, Figures, int, str]] = {
         steady(1.0, capacity=0.5, queued=7, demand_short=1.25, backlog=3.0),
         2,
         "demand 1.00 session-seconds a second, 1.25 of late, 7 queued; a pod does 0.50 and shall "
-        "be 70% busy: 3.1 pods, to work off 3.0 s in 10 s among others",
+        "be 70% busy: 2.9 pods, to work off 3.0 s in 10 s among others",
     ),
     "what stays for the window's sake is said": (RULES, 9, steady(1.0), 9, "9 stay until 300 s"),
     "who tells nothing is told of": (RULES, 2, steady(1.4, silent=1), 2, "1 tell nothing"),

@@ -78,6 +78,7 @@ async def test_what_runs_and_what_waits_is_counted(site: Site) -> None:
     )
     assert load.demand_short == pytest.approx(3 * RUN_SECONDS / 6)
     assert load.demand_long == pytest.approx(3 * RUN_SECONDS / 60)
+    assert load.variance_short == pytest.approx(3 * (RUN_SECONDS / 6) ** 2)
 
 
 async def test_who_is_refused_has_come_all_the_same(site: Site) -> None:
@@ -87,7 +88,9 @@ async def test_who_is_refused_has_come_all_the_same(site: Site) -> None:
         task for task in tasks if task.done() and isinstance(task.exception(), InferenceError)
     ]
     assert refused
-    assert site.loads.now().demand_short == pytest.approx(9 * RUN_SECONDS / 6)
+    load = site.loads.now()
+    assert load.demand_short == pytest.approx(9 * RUN_SECONDS / 6)
+    assert load.variance_short == pytest.approx(9 * (RUN_SECONDS / 6) ** 2)
 
 
 async def test_what_the_cache_answers_costs_nothing_and_is_counted_apart(site: Site) -> None:

@@ -2,10 +2,12 @@
 
 The size follows demand, so that it stands still while the load does, and the queue corrects it::
 
-    need = max(demand(60 s) / (targetUtilization x capacity),
-               (demand(6 s) + backlog / 10 s) / capacity)      pods
+    need = max(demand / (targetUtilization x capacity),
+               (demand + backlog / 10 s) / capacity)      pods
 
-All in session seconds a second. ``backlog`` counts while the wait is over targetWaitSeconds.
+All in session seconds a second. ``demand`` is that of the last 60 s; that of the last 6 s where
+more has come in them than chance explains, for then the minute before tells nothing any more.
+``backlog`` counts while the wait is over targetWaitSeconds.
 Published autoscalers that this takes after, in parts: the dead band and the window of the largest
 recent need of Kubernetes' HorizontalPodAutoscaler, the long and the short window of Knative's KPA.
 """
@@ -23,6 +25,7 @@ from frazil_runtime.contract.load import Load
 BACKLOG_SECONDS: Final = 10.0  # in which what waits shall be worked off
 TOLERANCE: Final = 0.1  # of the size: so far beyond it the need may be, and nothing is changed
 CROWD: Final = 2.0  # times what all pods can do: then one look is enough
+SURE: Final = 4.0  # standard deviations above what came before: that is no chance any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Memory:
 class Figures:
     """The load of all pods together. ``capacity`` is one pod's; seconds are session seconds.
 
-    ``silent`` pods should have told their load, and have not.
+    ``silent`` pods should have told their load, and have not. ``variance`` is that of
+    ``demand_short`` by chance, 0 where nobody knows.
     """
 
     pods: int = 0
@@ -70,6 +74,7 @@ class Figures:
     requests_per_second: float = 0.0
     hits_per_second: float = 0.0
     latency_p99: float = 0.0  # the longest
+    variance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ def sum_up(rules: Rules, loads: Sequence[Load], silent: int = 0) -> Figures:
         demand_short=sum(load.demand_short for load in loads),
         demand_long=sum(load.demand_long for load in loads),
         saved=sum(load.saved_long for load in loads),
+        variance=sum(load.variance_short for load in loads),
         capacity=_median(load.capacity for load in loads) or _median(x.slots for x in loads) or 1.0,
         requests_per_second=sum(load.requests_per_second for load in loads),
         hits_per_second=sum(load.hits_per_second for load in loads),
@@ -130,7 +136,7 @@ def decide(
     needs = _remembered(memory.needs, now, _called(need + figures.silent, size))
     recent = tuple(entry for entry in needs if now - entry[0] < rules.scale_in_seconds)
     if called > size:
-        sure = pressing(figures) > CROWD * size
+        sure = surges(figures) or pressing(figures) > CROWD * size
         pods = called if sure else max(size, min(called, memory.asked))
     else:
         pods = min(size, max(need for _, need in recent))
@@ -139,7 +145,20 @@ def decide(
 
 def needed(rules: Rules, figures: Figures) -> float:
     """How many pods the load calls for, not rounded."""
-    return max(figures.demand_long / (rules.utilization * figures.capacity), pressing(figures))
+    demand = figures.demand_short if surges(figures) else figures.demand_long
+    busy = max(demand / rules.utilization, demand + figures.backlog / BACKLOG_SECONDS)
+    return busy / figures.capacity
+
+
+def surges(figures: Figures) -> bool:
+    """Whether more has come of late than in the last minute, and chance does not explain it.
+
+    A confidence bound of the short window says so; where the variance is not known, twice as much.
+    """
+    if not figures.variance:
+        return figures.demand_short > CROWD * figures.demand_long
+    least = figures.demand_short - SURE * math.sqrt(figures.variance)
+    return least > figures.demand_long
 
 
 def pressing(figures: Figures) -> float:

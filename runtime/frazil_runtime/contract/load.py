@@ -31,6 +31,8 @@ class Load:
     ``demand_short`` and ``demand_long`` are the session seconds a second that arrivals of the last
     SHORT_SECONDS and LONG_SECONDS cost, the refused ones included; what the output cache answered,
     or what joined a run under way, costs nothing. ``saved_long`` is what those would have cost.
+    ``variance_short`` is by how much chance alone moves ``demand_short``, squared, if requests come
+    independently of each other; 0 is unknown.
 
     ``slots`` runs go on at a time; ``capacity`` is the session seconds a second that were worked
     off while something waited, 0 until that was seen. ``requests`` were answered so far, ``hits``
@@ -58,6 +60,7 @@ class Load:
     requests_per_second: float = 0.0
     hits_per_second: float = 0.0
     latency_p99: float = 0.0
+    variance_short: float = 0.0
 
     def to_json(self) -> str:
         """One line."""
