@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from statistics import median
 
@@ -14,7 +15,8 @@ import pytest
 from e2e.pods import pod_ready, serving_pods
 
 from bench.checkpoints import make
-from bench.cluster import Object, condition
+from bench.cluster import SYSTEM, Cluster, Object, condition
+from bench.controller import DEPLOYMENT
 from bench.stage import Stage, stage
 
 pytestmark = pytest.mark.e2e
@@ -24,6 +26,7 @@ Figure = Callable[[str, str], None]
 DEPTH = 200
 SMALL = {"resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "200m"}}}
 REFUSED = re.compile(r" 429 | RESOURCE_EXHAUSTED: ")
+AWAY_SECONDS = 15
 SCALING = {"minReplicas": 1, "maxReplicas": 4, "scaleInWindowSeconds": 20}
 
 
@@ -58,10 +61,43 @@ def test_a_crowd_brings_pods_and_their_end_takes_none_of_its_answers(
         scene.cluster.until_pods("frazil.dev/serving=busy", lambda pods: len(pods) == 1)
     assert scene.judge(flow).failures == ()
     assert len(serving_pods(scene, "busy")) == 1
-    story = [line for line in scene.cluster.events("busy") if line.startswith("Scaled: ")]
+    story = scaled(scene, "busy")
     assert story[0].startswith("Scaled: From 1 to "), story
     assert "session-seconds a second" in story[0]
     assert "to 1 pods" in story[-1]
+
+
+def test_an_operator_that_was_away_finds_the_size_and_leaves_it(scene: Stage, busy: Object) -> None:
+    """Pods serve on without it, and what it has forgotten takes none of them away."""
+    system = Cluster(SYSTEM)
+    with scene.load("busy", "--rate=60", "--threads=20") as flow:
+        scene.cluster.until("modeldeployment", "busy", has_size(3))
+        before = scaled(scene, "busy")
+        with without_operator(system):
+            time.sleep(AWAY_SECONDS)  # for so long nobody looks: there is no event to await
+        time.sleep(AWAY_SECONDS)  # nor is there to be one of its looks
+        after = scaled(scene, "busy")
+    assert [line for line in after[len(before) :] if "to 4 pods" not in line] == []
+    verdict = scene.judge(flow)
+    assert [text for text in verdict.failures if not REFUSED.search(text)] == []
+
+
+@contextmanager
+def without_operator(system: Cluster) -> Iterator[None]:
+    """For the time of the block there is no operator."""
+    system.kubectl("scale", "deployment", DEPLOYMENT, "--replicas=0")
+    try:
+        selector = "--selector=app.kubernetes.io/component=operator"
+        system.kubectl("wait", "pod", "--for=delete", selector)
+        yield
+    finally:
+        system.kubectl("scale", "deployment", DEPLOYMENT, "--replicas=1")
+        system.kubectl("rollout", "status", "deployment", DEPLOYMENT, "--timeout=120s")
+
+
+def scaled(scene: Stage, name: str) -> list[str]:
+    """Each change of the size, as it was told."""
+    return [line for line in scene.cluster.events(name) if line.startswith("Scaled: ")]
 
 
 def test_a_spike_from_idle_is_answered_with_pods_in_seconds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +66,7 @@ async def grpc_site(
     max_bytes: int = MAX_BYTES,
     *,
     admission: Admission | None = None,
+    connected: Callable[[int], int] = lambda port: 0,
     **options: float,
 ) -> AsyncIterator[GrpcSite]:
     """Serve on the loop of the test. At the end nobody is waited for."""
@@ -82,6 +83,7 @@ async def grpc_site(
             max_message_bytes=lambda: site.max_bytes,
             hurry=site.hurry,
             admission=admission,
+            connected=connected,
             **{"quiet_seconds": 0.0, "grace_seconds": SECONDS} | options,
         )
         site.port = await server.enter_async_context(serving)

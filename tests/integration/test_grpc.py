@@ -30,6 +30,7 @@ from frazil_runtime.manifest import Manifest, Signature
 from frazil_runtime.metrics import Metrics
 from frazil_runtime.protocol.messages import message_class
 from frazil_runtime.requests import InferRequest, InferResponse, Stamp
+from frazil_runtime.transport.established import established
 from frazil_runtime.transport.grpc import serving_grpc
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -701,6 +702,17 @@ async def test_calls_are_served_until_there_are_no_more() -> None:
             assert not ending.done()
             await ending
             assert (await failure(site.call(INFER, infer())))[0] is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_client_that_calls_seldom_is_told_to_go_before_the_server_does() -> None:
+    async with asyncio.timeout(SECONDS):
+        options = {"quiet_seconds": 0.01, "age_seconds": 2.0}
+        async with grpc_site(Probe(), MODEL, connected=established, **options) as site:
+            await site.call(INFER, infer())
+            ending = asyncio.create_task(site.end())
+            await asyncio.sleep(0.3)  # for longer than it has to be quiet: nothing is to happen
+            assert (await site.call(INFER, infer())).outputs
+            await ending
 
 
 async def test_who_is_in_a_hurry_does_not_wait_for_clients_to_leave() -> None:

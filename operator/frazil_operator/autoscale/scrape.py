@@ -21,6 +21,7 @@ ASK_SECONDS: Final = 2.0  # that an answer may take, besides what it was allowed
 HANG_SECONDS: Final = 25  # that a quiet pod may wait with its answer
 ASKING: Final = 50  # sockets to pods that are to answer at once,
 HANGING: Final = 140  # and to those that need not
+NEWS_FAILURES: Final = 4  # in a row, after which a pod has not only just started or ended
 LAST_PAUSE: Final = 30.0  # seconds, between looks at a pod that does not answer
 QUIET: Final = 0.1  # of its capacity: who has less to do is quiet
 
@@ -80,9 +81,9 @@ class Scraper:
                     tallies[uid] = await self._tally(address)
                     feedback = load.feedback
             except ERRORS as error:
-                if not failures:
-                    _log.info("%s tells no load: %s: %s", address, type(error).__name__, error)
                 failures += 1
+                if failures == NEWS_FAILURES:
+                    _log.info("%s tells no load: %s: %s", address, type(error).__name__, error)
                 loads[uid], load = None, _UNKNOWN
                 await asyncio.sleep(pause(failures))
                 continue

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from time import monotonic
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from frazil_runtime.models import Models
 from frazil_runtime.protocol.messages import new_pool
 from frazil_runtime.transport import rpc_health, rpc_open_inference, rpc_tf_serving
 from frazil_runtime.transport.admission import Admission, AdmitAll
+from frazil_runtime.transport.established import established
 from frazil_runtime.transport.rpc import Handlers, Rpc
 
 # kube-proxy balances connections, not requests: see ``terms``. gRPC itself spreads the age by
@@ -42,6 +44,7 @@ _HANDSHAKE_MILLISECONDS: Final = 10_000
 QUIET_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 60.0  # for what is being answered then; a pod has no more
 
+_LOOK_SECONDS: Final = 0.2  # between two looks whether clients are left
 _CODEC_THREADS: Final = 2
 
 
@@ -58,13 +61,15 @@ async def serving_grpc(
     age_seconds: float = AGE_SECONDS,
     grace_seconds: float = GRACE_SECONDS,
     quiet_seconds: float = QUIET_SECONDS,
+    connected: Callable[[int], int] = established,
 ) -> AsyncIterator[int]:
     """Serve ``models`` on ``address`` (``host:port``; port 0: any) to the end of the block.
 
     Yields the port. ``max_message_bytes`` is asked at each call; gRPC itself refuses, for the life
     of the process, what is larger than MESSAGE_BYTES, or than the first answer where that is more.
-    At the end: serve on until no client calls any more, or somebody is in a ``hurry``, then finish
-    what was accepted, for up to ``grace_seconds``. ListenError names the address.
+    At the end: serve on until no client is ``connected`` any more, or all connections are new, or
+    somebody is in a ``hurry``, then finish what was accepted, for up to ``grace_seconds``.
+    ListenError names the address.
     """
     threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="grpc-codec")
     most = min(max(MESSAGE_BYTES, max_message_bytes()), _MOST_BYTES)
@@ -84,21 +89,27 @@ async def serving_grpc(
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(age_seconds * _SPREAD):  # then all connections are new
-                await _deserted(rpc, quiet_seconds, hurry or asyncio.Event())
+                clients = partial(connected, port)
+                await _deserted(rpc, quiet_seconds, hurry or asyncio.Event(), clients)
         await server.stop(grace_seconds)
         threads.shutdown(cancel_futures=True)
 
 
-async def _deserted(rpc: Rpc, quiet_seconds: float, hurry: asyncio.Event) -> None:
-    """Wait until no call has come for a while, or somebody is in a ``hurry``.
+async def _deserted(
+    rpc: Rpc, quiet_seconds: float, hurry: asyncio.Event, clients: Callable[[], int]
+) -> None:
+    """Wait until no call has come for a while and no client is left, or somebody is in a ``hurry``.
 
     A server that stops kills the calls that reach it before its clients have heard of that. A
     connection that has grown old does not: it is told to go, and what was sent meanwhile counts. So
     clients leave by age; that no new ones come is for the endpoint lists to see to.
     """
-    while not hurry.is_set() and (left := rpc.last + quiet_seconds - monotonic()) > 0:
+    while not hurry.is_set():
+        left = rpc.last + quiet_seconds - monotonic()
+        if left <= 0 and not clients():
+            return
         with suppress(TimeoutError):
-            await asyncio.wait_for(hurry.wait(), left)
+            await asyncio.wait_for(hurry.wait(), max(left, _LOOK_SECONDS))
 
 
 def _services(models: Models, rpc: Rpc, lifecycle: Lifecycle) -> dict[str, Handlers]:
