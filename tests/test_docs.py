@@ -91,7 +91,7 @@ NO_REASONS = {
     *("Accepted", "Available", "Frozen", "Progressing", "Stalled"),  # our conditions
     *("Complete", "Failed", "Succeeded", "ReplicaFailure", "PodScheduled"),  # Kubernetes' states
     *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),  # ImagePull
-    *("ControllerRevision", "Job"),  # kinds
+    *("ControllerRevision", "Job", "NetworkPolicy"),  # kinds
     *("Accuracy", "MeanAbsoluteError", "TopK"),  # metrics
 }
 STATUS = GUIDE.read_text().partition("## Reading the status")[2].partition("\n## ")[0]

@@ -18,13 +18,14 @@ from frazil_operator.autoscale.pods import Pods
 from frazil_operator.autoscale.scrape import scraping
 from frazil_operator.cluster import AfterWrite, connect
 from frazil_operator.health import endpoint, staleness
+from frazil_operator.isolation import Isolation
 from frazil_operator.keeper import Keeper
 from frazil_operator.keys import ModelKeys
 from frazil_operator.lease import Lease
 from frazil_operator.push import Pusher
 from frazil_operator.reconcile import Planner, Reconciler
 from frazil_operator.reflector import Reflector
-from frazil_operator.resources import PODS, WATCHED
+from frazil_operator.resources import NETWORKPOLICIES, PODS, WATCHED
 from frazil_operator.settings import Settings
 from frazil_operator.store import Store
 from frazil_operator.workqueue import WorkQueue
@@ -39,11 +40,13 @@ async def run(settings: Settings, plan: Planner) -> None:
     write, seconds = after_write(settings.fault_after_writes), settings.relist_seconds
     async with connect(write, kubeconfig()) as cluster, scraping() as scraper:
         store, queue, pods = Store(), WorkQueue(), Pods()
+        isolation = Isolation(store)
         keeper = Keeper(store, pods, scraper, queue.add)
         autoscaler = Autoscaler(store, pods, scraper, queue.add, keeper.expects_loss)
         reflectors = [
             *(Reflector(kind, cluster, store, queue.add, seconds=seconds) for kind in WATCHED),
             Reflector(PODS, cluster, pods, autoscaler.pods_changed, seconds=seconds),
+            Reflector(NETWORKPOLICIES, cluster, isolation, queue.add, seconds=seconds),
         ]
         pusher = Pusher(store, pods, scraper, settings.root_key)
         accounts, scaling = StoreAccounts.of(settings, cluster), autoscaler.scaling
@@ -54,6 +57,7 @@ async def run(settings: Settings, plan: Planner) -> None:
             keys=keys,
             scaling=scaling,
             measured=keeper.measured,
+            isolated=isolation.isolated,
         )
         registry = handlers.registry(store, queue.add)
         lease = Lease(cluster, settings.namespace, settings.identity)

@@ -74,6 +74,11 @@ def accuracy(model: str) -> str:
     return f"{model}-accuracy"
 
 
+def load_policy(model: str) -> str:
+    """The NetworkPolicy that lets the operator ask the pods for their load."""
+    return f"{model}-load"
+
+
 def keys(model: str) -> str:
     """The Secret with the keys of its serving pods."""
     return f"{model}-keys"

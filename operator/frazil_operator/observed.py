@@ -57,7 +57,8 @@ class Observed:
     a child that was just to be applied, as a quota or an admission policy; ``store_error`` is why
     the embedded store gave the namespace no accounts. With one of them only the plan's status and
     events are used, and all is tried again later. ``scaling`` is None until the load was looked at,
-    ``measured`` until the accuracy was, or where none is asked for.
+    ``measured`` until the accuracy was, or where none is asked for. ``isolated``: somebody's
+    NetworkPolicy selects the model's pods.
     """
 
     model: Object
@@ -71,6 +72,7 @@ class Observed:
     store_error: str = ""
     scaling: Scaling | None = None
     measured: Measured | None = None
+    isolated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class Reconciler:
         keys: Keys | None = None,
         scaling: Callable[[Key], Scaling | None] = lambda key: None,
         measured: Callable[[Key], Measured | None] = lambda key: None,
+        isolated: Callable[[Key], bool] = lambda key: False,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -63,6 +64,7 @@ class Reconciler:
         self._keys = keys
         self._scaling = scaling
         self._measured = measured
+        self._isolated = isolated
         self._clock = clock
 
     async def __call__(self, key: Key) -> float | None:
@@ -114,6 +116,7 @@ class Reconciler:
             freezes_ahead=self._store.freezes_ahead(key, places, now),
             scaling=self._scaling(key),
             measured=self._measured(key),
+            isolated=self._isolated(key),
         )
 
     async def _foreign(self, model: Object, plan: Plan) -> tuple[Object, ...]:

@@ -13,11 +13,12 @@ import aiohttp
 from frazil_operator import metrics, names
 from frazil_operator.cluster import ApiError, Cluster
 from frazil_operator.observed import Key, Object
-from frazil_operator.resources import MODELS, PODS, Resource
+from frazil_operator.resources import MODELS, NETWORKPOLICIES, PODS, Resource
 
 FIRST_PAUSE: Final = 0.5  # seconds
 LONGEST_PAUSE: Final = 10.0
-_SELECTORS: Final = {MODELS: "", PODS: names.SERVING}  # of all others, what bears a model's name
+# Of the other kinds, what bears a model's name.
+_SELECTORS: Final = {MODELS: "", NETWORKPOLICIES: "", PODS: names.SERVING}
 _log = logging.getLogger(__name__)
 
 

@@ -30,6 +30,7 @@ REVISIONS: Final = Resource("apps/v1", "ControllerRevision", "controllerrevision
 DEPLOYMENTS: Final = Resource("apps/v1", "Deployment", "deployments")
 SERVICES: Final = Resource("v1", "Service", "services")
 BUDGETS: Final = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+NETWORKPOLICIES: Final = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 CONFIGMAPS: Final = Resource("v1", "ConfigMap", "configmaps")
 PODS: Final = Resource("v1", "Pod", "pods")
 EVENTS: Final = Resource("v1", "Event", "events")
@@ -38,7 +39,7 @@ LEASES: Final = Resource("coordination.k8s.io/v1", "Lease", "leases")
 
 CHILDREN: Final = (JOBS, REVISIONS, DEPLOYMENTS, SERVICES, BUDGETS, CONFIGMAPS)
 WATCHED: Final = (MODELS, *CHILDREN)
-_BY_KIND: Final = {resource.kind: resource for resource in (*CHILDREN, SECRETS)}
+_BY_KIND: Final = {resource.kind: resource for resource in (*CHILDREN, NETWORKPOLICIES, SECRETS)}
 
 
 def resource_of(body: Object) -> Resource:

@@ -67,6 +67,20 @@ def test_a_crowd_brings_pods_and_their_end_takes_none_of_its_answers(
     assert "to 1 pods" in story[-1]
 
 
+def test_where_pods_are_isolated_the_operator_is_let_in(scene: Stage, busy: Object) -> None:
+    """The cluster's network may enforce it or not: the objects come and go."""
+    deny = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "deny"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    }
+    scene.cluster.apply(deny)
+    scene.cluster.kubectl("wait", "networkpolicy", "busy-load", "--for=create", "--timeout=60s")
+    scene.cluster.kubectl("delete", "networkpolicy", "deny")
+    scene.cluster.kubectl("wait", "networkpolicy", "busy-load", "--for=delete", "--timeout=60s")
+
+
 def test_an_operator_that_was_away_finds_the_size_and_leaves_it(scene: Stage, busy: Object) -> None:
     """Pods serve on without it, and what it has forgotten takes none of them away."""
     system = Cluster(SYSTEM)

@@ -53,6 +53,7 @@ class Toy:
     freezes_ahead: int = 0
     store_error: str = ""
     scaling: Scaling | None = None  # what the load calls for
+    isolated: bool = False  # by somebody's NetworkPolicy
     measured: Measured | None = None  # what the accuracy has come to
     inputs: dict[str, str] = field(default_factory=dict)  # that every freeze finds
     value: float = 0.9  # that every evaluation comes to
@@ -84,6 +85,7 @@ class Toy:
             store_error=self.store_error,
             scaling=self.scaling,
             measured=self.measured,
+            isolated=self.isolated,
         )
 
     def plan(self) -> Plan:

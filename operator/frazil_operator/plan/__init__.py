@@ -37,8 +37,8 @@ def plan(observed: Observed, settings: Settings) -> Plan:
     decision = decide(model, children, observed, settings)
     after = status.project(decision, observed)
     return Plan(
-        apply=tuple(_apply(decision, children, observed)),
-        delete=(*decision.freezing.delete, *_delete(decision, children)),
+        apply=tuple(_apply(decision, children, observed, settings)),
+        delete=(*decision.freezing.delete, *_delete(decision, children, observed)),
         status=after,
         events=story(before, after, first=_is_first(decision)),
         requeue_after=_requeue(decision),
@@ -53,7 +53,9 @@ def refusal(observed: Observed, reason: str, message: str, *, final: bool = True
     return Plan(status=after, events=story(before, after), requeue_after=LOOK_AGAIN)
 
 
-def _apply(decision: Decision, children: Children, observed: Observed) -> Iterator[Object]:
+def _apply(
+    decision: Decision, children: Children, observed: Observed, settings: Settings
+) -> Iterator[Object]:
     """The children that shall be. Memory first, then what pods are told, then who is selected, then
     how many serve."""
     model, step, size = decision.model, decision.step, decision.scene.size
@@ -67,14 +69,19 @@ def _apply(decision: Decision, children: Children, observed: Observed) -> Iterat
     yield network.service(model, step.traffic)
     yield network.headless(model, step.traffic)
     yield network.disruption_budget(model)
+    if observed.isolated:
+        yield network.load_policy(model, settings)
     for name, replicas in step.replicas.items():
         if name in decision.revisions and name not in gone:
             yield serving.deployment(model, decision.revisions[name], replicas, size)
     yield from decision.freezing.apply
 
 
-def _delete(decision: Decision, children: Children) -> Iterator[Ref]:
-    """What nothing needs any more: revisions beyond the history, and pods without a revision."""
+def _delete(decision: Decision, children: Children, observed: Observed) -> Iterator[Ref]:
+    """What nothing needs any more: revisions beyond the history, pods without a revision, and a
+    NetworkPolicy that would be the only one."""
+    if not observed.isolated:
+        yield from (reference(b) for b in children.own if b["kind"] == "NetworkPolicy")
     model = decision.model
     for revision in _expired(decision):
         if revision.name in children.deployments:

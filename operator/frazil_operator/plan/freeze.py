@@ -105,7 +105,7 @@ def freeze_job(
         "activeDeadlineSeconds": model.spec.freeze.timeout_seconds,
         "podFailurePolicy": {"rules": _failure_rules()},
         "template": {
-            "metadata": {"labels": common_labels(model) | labels},
+            "metadata": {"labels": common_labels(model.name) | labels},
             "spec": _pod(model, settings, artifact),
         },
     }

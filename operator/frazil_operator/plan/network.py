@@ -9,9 +9,12 @@ from frazil_operator.api import Model
 from frazil_operator.observed import Object
 from frazil_operator.plan.parts import child
 from frazil_operator.rollout import Traffic
+from frazil_operator.settings import Settings
 from frazil_runtime import contract
 
 HTTP = 80
+_NAMESPACE = "kubernetes.io/metadata.name"
+_COMPONENT = "app.kubernetes.io/component"
 H2C = "kubernetes.io/h2c"  # for proxies and meshes: gRPC without TLS
 
 
@@ -61,6 +64,22 @@ def disruption_budget(model: Model) -> dict[str, Any]:
             }
         },
     )
+
+
+def load_policy(model: Model, settings: Settings) -> dict[str, Any]:
+    """What lets the operator ask pods for their load that somebody has isolated."""
+    operator = {
+        "namespaceSelector": {"matchLabels": {_NAMESPACE: settings.namespace}},
+        "podSelector": {"matchLabels": {_COMPONENT: "operator"}},
+    }
+    admin = {"port": contract.ADMIN_PORT, "protocol": "TCP"}
+    spec = {
+        "podSelector": {"matchLabels": {names.SERVING: model.name}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [operator], "ports": [admin]}],
+    }
+    name = names.load_policy(model.name)
+    return child(model, names.Child("networking.k8s.io/v1", "NetworkPolicy", name), {"spec": spec})
 
 
 def traffic(service: Object | None) -> Traffic | None:

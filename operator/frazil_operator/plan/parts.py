@@ -43,7 +43,7 @@ def child(
     metadata = {
         "name": identity.name,
         "namespace": model.namespace,
-        "labels": dict(labels or {}) | common_labels(model),
+        "labels": dict(labels or {}) | common_labels(model.name),
         "annotations": dict(annotations or {}),
         "ownerReferences": [owner(model)],
     }
@@ -51,11 +51,11 @@ def child(
     return head | dict(body)
 
 
-def common_labels(model: Model) -> dict[str, str]:
+def common_labels(model: str) -> dict[str, str]:
     """The labels of every child, and of every pod."""
     return {
-        names.MODEL: model.name,
-        "app.kubernetes.io/name": model.name,
+        names.MODEL: model,
+        "app.kubernetes.io/name": model,
         "app.kubernetes.io/managed-by": "frazil",
     }
 

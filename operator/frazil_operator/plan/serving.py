@@ -35,7 +35,7 @@ def pod_template(
     """The pods of a revision, rendered once: what the ControllerRevision keeps."""
     serving = model.spec.serving
     return {
-        "metadata": {"labels": common_labels(model) | pod_labels(model.name, revision)},
+        "metadata": {"labels": common_labels(model.name) | pod_labels(model.name, revision)},
         "spec": placement(serving)
         | _scheduling(serving, model.name)
         | {
