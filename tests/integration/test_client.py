@@ -22,7 +22,12 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.integration]
 def _printed(process: subprocess.Popen[str], last: str) -> list[str]:
     """What is on stdout up to the line that is ``last``."""
     assert process.stdout is not None
-    return [line.rstrip("\n") for line in iter(process.stdout.readline, f"{last}\n")]
+    lines: list[str] = []
+    for line in process.stdout:
+        if line == f"{last}\n":
+            return lines
+        lines.append(line.rstrip("\n"))
+    raise AssertionError(f"ended without {last!r}: {lines}")
 
 
 @pytest.fixture(scope="module")

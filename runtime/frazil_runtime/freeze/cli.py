@@ -52,6 +52,7 @@ def _add_evaluation(parser: argparse.ArgumentParser) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What to freeze and how: the arguments from which a FreezeRequest is made."""
+    parser.set_defaults(evaluate=None)  # which `frazil freeze` alone can be told
     parser.add_argument(
         "uri",
         help="s3://, gs://, az://, https:// or a path: a TF1 checkpoint's prefix, a "
