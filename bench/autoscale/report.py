@@ -60,7 +60,7 @@ def still_table(still: Still) -> str:
 
 
 def verdict(curves: Curves, still: Still) -> str:
-    """Both bars in a line each."""
+    """Both bars in one line."""
     all_points = [(point, points) for points in curves.values() for point in points]
     mine = [(point, points) for point, points in all_points if point.policy == FRAZIL]
     above = [
@@ -68,16 +68,20 @@ def verdict(curves: Curves, still: Still) -> str:
         for point, points in mine
         if beaten_by(point, [one for one in points if one.policy != FRAZIL])
     ]
-    often = max(
+    said = []
+    if mine:
+        said.append(f"{len(mine) - len(above)} of {len(mine)} points on or below every front")
+    often = [
         statistics.fmean(point.changes)
         for points in still.values()
         for point in points
         if point.policy == FRAZIL
-    )
-    return (
-        f"{len(mine) - len(above)} of {len(mine)} points on or below every front; "
-        f"at most {often:.2f} changes in ten minutes under a load of constant mean"
-    )
+    ]
+    if often:
+        said.append(
+            f"at most {max(often):.2f} changes in ten minutes under a load of constant mean"
+        )
+    return "; ".join(said)
 
 
 def write(curves: Curves, still: Still, file: Path) -> None:
