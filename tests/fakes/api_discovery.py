@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from frazil_operator.resources import CHILDREN, EVENTS, LEASES, MODELS, PODS, SECRETS, Resource
+from frazil_operator.resources import (
+    CHILDREN,
+    EVENTS,
+    LEASES,
+    MODELS,
+    NETWORKPOLICIES,
+    PODS,
+    SECRETS,
+    Resource,
+)
 
 Body = dict[str, Any]
 
 _CRDS = Resource("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions")
 _NAMESPACES = Resource("v1", "Namespace", "namespaces")
-KNOWN = (MODELS, *CHILDREN, PODS, EVENTS, SECRETS, LEASES, _NAMESPACES, _CRDS)
+KNOWN = (MODELS, *CHILDREN, NETWORKPOLICIES, PODS, EVENTS, SECRETS, LEASES, _NAMESPACES, _CRDS)
 _VERBS = ["get", "list", "watch", "create", "patch", "update", "delete"]
 
 
