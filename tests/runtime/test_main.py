@@ -26,6 +26,7 @@ def test_help_names_every_subcommand(capsys: pytest.CaptureFixture[str]) -> None
         "inspect",
         "predict",
         "bench",
+        "top",
         "version",
     ]
 
