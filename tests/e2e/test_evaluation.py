@@ -45,7 +45,7 @@ def proved(scene: Stage) -> Stage:
 def test_a_checkpoint_above_the_minimum_serves_and_shows_what_it_is_worth(proved: Stage) -> None:
     live = proved.cluster.ready(NAME)
     worth = {"value": 1, "samples": len(proved.rows), "source": "Evaluation"}
-    assert live["status"]["accuracy"] == worth
+    assert worth.items() <= live["status"]["accuracy"].items()
     table = proved.cluster.kubectl("get", "modeldeployment", NAME)
     assert "ACCURACY" in table.splitlines()[0]
     assert any(line.startswith("Evaluated: Worth 1 ") for line in proved.cluster.events(NAME))

@@ -47,7 +47,9 @@ def test_the_minimum_is_filled_with_every_default() -> None:
     assert spec["rollout"]["maxSurge"] == "25%"
     assert spec["batching"] == {"maxBatchSize": 32, "maxDelayMilliseconds": 0}
     assert spec["queue"]["maxRequestBytes"] == "64Mi"
-    assert spec["cache"]["outputs"] == {"mode": "Accuracy", "maxBytes": "256Mi"}
+    outputs = {"mode": "Accuracy", "minAccuracy": 0.8, "expireOnChange": 0.02, "maxBytes": "256Mi"}
+    assert spec["cache"]["outputs"] == outputs
+    assert (spec["scaling"]["minReplicas"], spec["scaling"]["maxReplicas"]) == (1, 10)
     assert "replicas" not in spec
 
 
