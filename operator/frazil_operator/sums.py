@@ -127,9 +127,9 @@ def _minute(columns: Sequence[str], row: Sequence[object]) -> tuple[int, Counts]
 
 
 def _figure(name: str, value: object) -> Any:
-    if name in _FRACTIONS and type(value) in (int, float):
-        if math.isfinite(figure := float(value)) and figure >= 0:  # type: ignore[arg-type]
-            return figure
-    elif type(value) is int and 0 <= value <= _MOST:
-        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if name in _FRACTIONS and math.isfinite(value) and value >= 0:
+            return float(value)
+        if name not in _FRACTIONS and isinstance(value, int) and 0 <= value <= _MOST:
+            return value
     raise ValueError(f"{name} cannot be {value!r:.32}")

@@ -14,6 +14,7 @@ from frazil_operator.autoscale import scrape
 from frazil_operator.autoscale.pods import Pod
 from frazil_operator.autoscale.scrape import Scraper, hang_seconds, pause, scraping
 from frazil_operator.observed import Key
+from frazil_runtime.contract.accuracy import ACCURACY_PATH, Tally
 from frazil_runtime.contract.load import LOAD_PATH, PREFER_HEADER, Load
 
 pytestmark = pytest.mark.integration
@@ -30,6 +31,8 @@ class Site:
     def __init__(self) -> None:
         self.answers: dict[str, Answers] = {}
         self.asked: dict[str, list[str | None]] = {}
+        self.accuracy: Answers = tells(Load())
+        self.asked_accuracy = 0
         self.port = 0
         self._news = asyncio.Event()
 
@@ -38,6 +41,11 @@ class Site:
         self.asked.setdefault(host, []).append(request.headers.get(PREFER_HEADER))
         self._news.set()
         return await self.answers[host](request)
+
+    async def count(self, request: web.Request) -> web.StreamResponse:
+        self.asked_accuracy += 1
+        self._news.set()
+        return await self.accuracy(request)
 
     async def until(self, wanted: Callable[[], object]) -> None:
         """Wait for a question, or what it leads to, to be as wanted."""
@@ -56,6 +64,7 @@ async def site() -> AsyncIterator[Site]:
     site = Site()
     app = web.Application()
     app.router.add_get(LOAD_PATH, site.answer)
+    app.router.add_get(ACCURACY_PATH, site.count)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -175,6 +184,34 @@ async def test_a_busy_pod_is_asked_again_and_a_quiet_one_left_to_tell(
     before = len(site.asked[GOOD])
     await site.until(lambda: len(site.asked[GOOD]) > before)
     assert site.asked[GOOD][-1] == "wait=25"
+
+
+async def test_a_pod_that_gets_another_address_is_asked_there(site: Site, scraper: Scraper) -> None:
+    other = Load(queued=7)
+    site.answers = {GOOD: tells(BUSY), BAD: tells(other)}
+    scraper.follow(KEY, {"a": Pod(GOOD, serves=True)})
+    await site.until(lambda: scraper.loads[KEY].get("a") == BUSY)
+    scraper.follow(KEY, {"a": Pod(BAD, serves=True)})
+    await site.until(lambda: scraper.loads[KEY].get("a") == other)
+
+
+@pytest.mark.parametrize(
+    "bad", [hangs, floods, says("{"), says('{"model": 1}')], ids=["hangs", "floods", "{", "lies"]
+)
+async def test_who_tells_no_accuracy_tells_its_load_all_the_same(
+    site: Site, scraper: Scraper, bad: Answers
+) -> None:
+    labelled = Load(queued=3, feedback=5)
+    site.answers = {GOOD: tells(labelled)}
+    site.accuracy = bad
+    scraper.follow(KEY, {"a": Pod(GOOD, serves=True)})
+    await site.until(lambda: site.asked_accuracy > 1)
+    assert scraper.loads[KEY] == {"a": labelled}
+    assert scraper.tallies[KEY] == {}
+    tally = Tally("digits", "r1")
+    site.accuracy = says(tally.to_json())
+    await site.until(lambda: scraper.tallies[KEY])
+    assert scraper.tallies[KEY] == {"a": tally}
 
 
 async def test_a_pod_that_is_gone_is_asked_no_more(site: Site, scraper: Scraper) -> None:

@@ -161,6 +161,16 @@ def test_until_it_has_looked_pods_go_on_as_they_do(site: Site) -> None:
     assert site.policy().caches_outputs
 
 
+def test_who_asks_for_accuracy_no_longer_has_nothing_cached(site: Site) -> None:
+    site.label(97, 100)
+    site.look()
+    site.toy.model["spec"]["accuracy"] = None
+    site.toy.change(queue={"maxWaitSeconds": 2})
+    site.tell()
+    assert site.look() is None
+    assert not site.policy().caches_outputs
+
+
 def test_the_labels_of_a_pod_that_has_left_still_count(site: Site) -> None:
     site.label(97, 100)
     site.look()

@@ -40,22 +40,25 @@ class Scraper:
         self.tallies: dict[Key, dict[str, Tally]] = {}
         self._client = client
         self._port = port
-        self._following: dict[Key, dict[str, asyncio.Task[None]]] = {}
+        self._following: dict[Key, dict[str, tuple[str, asyncio.Task[None]]]] = {}
         self._asking = asyncio.Semaphore(ASKING)
         self._hanging = asyncio.Semaphore(HANGING)
         self._quiet = 0  # pods that have been left to tell, or wait to be
 
     def follow(self, key: Key, pods: Mapping[str, Pod]) -> None:
-        """From now on these are the model's pods, by UID."""
+        """From now on these are the model's pods, by UID; one may have got another address."""
         following = self._following.setdefault(key, {})
         loads, tallies = self.loads.setdefault(key, {}), self.tallies.setdefault(key, {})
-        for uid in [uid for uid in following if uid not in pods]:
-            following.pop(uid).cancel()
-            loads.pop(uid, None)
-            tallies.pop(uid, None)
-        for uid in pods.keys() - following.keys():
-            work = self._follow(loads, tallies, uid, pods[uid].address)
-            following[uid] = asyncio.create_task(work)
+        addresses = {uid: pod.address for uid, pod in pods.items()}
+        for uid, (address, task) in list(following.items()):
+            if addresses.get(uid) != address:
+                task.cancel()
+                del following[uid]
+                loads.pop(uid, None)
+                tallies.pop(uid, None)
+        for uid in addresses.keys() - following.keys():
+            work = self._follow(loads, tallies, uid, addresses[uid])
+            following[uid] = addresses[uid], asyncio.create_task(work)
         if not following:
             del self._following[key], self.loads[key], self.tallies[key]
 
@@ -72,14 +75,11 @@ class Scraper:
         address: str,
     ) -> None:
         """Ask one pod again and again."""
-        clock, failures, load, feedback = asyncio.get_running_loop().time, 0, _UNKNOWN, 0
+        clock, failures, load, counted = asyncio.get_running_loop().time, 0, _UNKNOWN, 0
         while True:
             began = clock()
             try:
                 loads[uid] = load = await self._look(address, load)
-                if load.feedback != feedback:
-                    tallies[uid] = await self._tally(address)
-                    feedback = load.feedback
             except ERRORS as error:
                 failures += 1
                 if failures == NEWS_FAILURES:
@@ -88,7 +88,23 @@ class Scraper:
                 await asyncio.sleep(pause(failures))
                 continue
             failures = 0
+            if load.feedback != counted:
+                counted = await self._count(tallies, uid, address, counted, load.feedback)
             await asyncio.sleep(max(0.0, began + PERIOD - clock()))
+
+    async def _count(
+        self, tallies: dict[str, Tally], uid: str, address: str, before: int, feedback: int
+    ) -> int:
+        """Ask what has come of feedback; up to which one that is known. Who does not say tells its
+        load all the same, and is asked again."""
+        try:
+            async with self._asking:
+                text = await self._get(address, ACCURACY_PATH, TALLY_BYTES)
+            tallies[uid] = Tally.from_json(text)
+        except ERRORS as error:
+            _log.info("%s tells no accuracy: %s: %s", address, type(error).__name__, error)
+            return before
+        return feedback
 
     async def _look(self, address: str, before: Load) -> Load:
         if not is_quiet(before):
@@ -100,10 +116,6 @@ class Scraper:
                 return await self._ask(address, hang_seconds(self._quiet))
         finally:
             self._quiet -= 1
-
-    async def _tally(self, address: str) -> Tally:
-        async with self._asking:
-            return Tally.from_json(await self._get(address, ACCURACY_PATH, TALLY_BYTES))
 
     async def give_policy(self, address: str, token: str, text: str) -> None:
         """Send a policy to one pod; one of ERRORS where that does not follow it, or a later one."""

@@ -23,9 +23,11 @@ def config_map(
     model: Model, live: Object | None, now: datetime, measured: Measured | None = None
 ) -> dict[str, Any]:
     """What the pods shall follow; ``live`` is what they follow now, None where there is none. Until
-    the accuracy was looked at, they go on caching as they do."""
+    the accuracy was looked at, they go on caching as they do; where none is asked for, there is
+    none to cache by."""
     told = text_of(live)
     caching, epoch = (measured.caching, measured.epoch) if measured else _caching(told)
+    caching &= model.spec.accuracy is not None or model.spec.evaluation is not None
     wished = replace(policy(model), caching=caching, epoch=epoch)
     text = replace(wished, number=_number(wished, told, now)).to_json()
     identity = names.Child("v1", "ConfigMap", names.policy(model.name))

@@ -66,7 +66,9 @@ def _is_truth(label: object) -> bool:
 
 
 def _is_number(label: object) -> bool:
-    return type(label) in (int, float) and -MAGNITUDE <= label <= MAGNITUDE  # type: ignore[operator]
+    if not isinstance(label, int | float) or isinstance(label, bool):
+        return False
+    return -MAGNITUDE <= label <= MAGNITUDE
 
 
 def _hits(values: Values, labels: Sequence[Any]) -> Counts:
