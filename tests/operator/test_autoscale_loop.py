@@ -170,3 +170,26 @@ def test_a_model_that_serves_no_more_is_seen_no_more(site: Site) -> None:
 
 def with_version(body: Body, version: str) -> Body:
     return {**body, "metadata": {**body["metadata"], "resourceVersion": version}}
+
+
+def test_where_the_cache_is_about_to_go_the_fleet_grows_and_the_load_is_told_as_it_is(
+    site: Site,
+) -> None:
+    saves = Load(demand_short=0.1, demand_long=0.1, saved_long=2.0)
+    site.scaler = Autoscaler(
+        site.store, site.pods, site.scraper, site.added.append, lambda key: key == KEY
+    )
+    site.look(100.0, a=saves)
+    told = site.look(101.0, a=saves)
+    assert told is not None
+    assert told.pods == 3
+    assert site.scaler.sights()[KEY].figures.demand_long == 0.1
+
+
+def test_a_model_that_was_parked_begins_anew(site: Site) -> None:
+    site.look(100.0, a=BUSY)
+    assert site.look(101.0, a=BUSY) is not None
+    site.toy.change(replicas=0)
+    site.toy.settle()
+    site.tell()
+    assert site.look(102.0) is None

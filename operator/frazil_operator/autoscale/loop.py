@@ -95,13 +95,14 @@ class Autoscaler:
         size = last_size(key.name, self._store.children(key))
         watched = self._watched.setdefault(key, Watched())
         asked = self._rules(self._store.model(key), watched)
+        if not size:  # nothing serves yet, or is to
+            watched.sight = watched.told = None
         if asked is None or not size:
-            watched.sight = None
-            return  # nothing serves yet, or is to
+            return
         figures = self._figures(key, asked)
-        if self._expects_loss(key):  # the fleet grows before the output cache goes
-            figures = without_cache(figures)
-        decided, watched.memory = decide(asked, size, figures, now, watched.memory)
+        # The fleet grows before the output cache goes.
+        coming = without_cache(figures) if self._expects_loss(key) else figures
+        decided, watched.memory = decide(asked, size, coming, now, watched.memory)
         live = Scaling(
             pods=decided.pods,
             reason=decided.reason,
